@@ -1,0 +1,125 @@
+#include "impl_mmap/file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace pagealloc::impl_mmap {
+
+Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& options) {
+  if (options.write_through && options.write_path == WritePath::map) {
+    return std::unexpected(Error{.code = Errc::bad_argument,
+                                 .path = std::string(path),
+                                 .page = {},
+                                 .offset_bytes = {},
+                                 .cause = "a writable map cannot write through: O_DSYNC is about "
+                                          "write calls, and stores into a map make none"});
+  }
+  auto shared = SharedFile::open(path, options, Direct::off);
+  if (!shared) return std::unexpected(shared.error());
+  if ((*shared)->geometry().direct) {
+    return std::unexpected((*shared)->error(
+        Errc::bad_argument, 0, "mmap goes through the page cache; O_DIRECT is for direct, uring"));
+  }
+  auto map = Map::make(**shared);
+  if (!map) return std::unexpected(map.error());
+  return File::make(std::move(*shared), std::move(*map));
+}
+
+Result<std::shared_ptr<Map>> Map::make(SharedFile& shared) {
+  const Options& options = shared.options();
+  constexpr std::uint64_t reserve_default_bytes = 64ULL << 30;
+  const std::uint64_t reserve = options.map_reserve_bytes != 0
+                                    ? std::max(options.map_reserve_bytes, shared.bytes())
+                                    : std::max(reserve_default_bytes, 2 * shared.bytes());
+  const bool writable = options.write_path == WritePath::map && !options.read_only;
+  os::Kernel& kernel = shared.kernel();
+  const auto address = kernel.mmap(nullptr, reserve, PROT_READ | (writable ? PROT_WRITE : 0),
+                                   MAP_SHARED | MAP_NORESERVE, shared.fd(), 0);
+  if (!address) {
+    return std::unexpected(shared.error(Errc::not_available, -address.error(), "cannot map it"));
+  }
+  std::shared_ptr<Map> map(new Map(kernel, static_cast<std::byte*>(*address), reserve));
+  if (const int result = kernel.guard(map->base_, reserve, &shared.map_faults()); result < 0) {
+    return std::unexpected(
+        shared.error(Errc::not_available, -result, "too many mapped files are open at once"));
+  }
+  int advice = MADV_NORMAL;
+  if (options.access == Access::random) advice = MADV_RANDOM;
+  if (options.access == Access::sequential) advice = MADV_SEQUENTIAL;
+  if (const int result = kernel.madvise(map->base_, reserve, advice); result < 0) {
+    return std::unexpected(shared.error(Errc::not_available, -result, "cannot advise the map"));
+  }
+  shared.limit(reserve);
+  return map;
+}
+
+Map::~Map() {
+  kernel_.unguard(base_);
+  [[maybe_unused]] const int result = kernel_.munmap(base_, bytes_);
+  assert(result == 0);
+}
+
+Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared,
+                                             std::shared_ptr<Map> map) {
+  auto arena = FrameArena::make(shared->kernel(), shared->geometry().frames,
+                                shared->geometry().page_bytes);
+  if (!arena) return std::unexpected(arena.error());
+  return std::make_unique<File>(std::move(shared), std::move(*arena), std::move(map));
+}
+
+File::File(std::shared_ptr<SharedFile> shared, FrameArena arena, std::shared_ptr<Map> map)
+    : Handle(std::move(shared), std::move(arena)), map_(std::move(map)) {
+  geometry_.base = map_->base();
+}
+
+File::~File() { drain(); }
+
+Result<std::unique_ptr<PageFile>> File::another() noexcept { return make(share(), map_); }
+
+// On the map path the page itself is lent for writing, unless it may be a hole: a store into a
+// hole of a full disk would be a SIGBUS, where a write can still say "disk full".
+std::byte* File::frame_for(PageId page, std::uint32_t run) noexcept {
+  const bool in_place = shared().options().write_path == WritePath::map && !shared().sparse() &&
+                        !geometry().read_only;
+  return in_place ? address_of(page) : arena().take(run);
+}
+
+// No copy and no call: the first touch faults, and the kernel reads.
+void File::read(Op& op) noexcept {
+  op.frame = address_of(op.page);
+  finish(op, {});
+}
+
+void File::write(Op& op) noexcept {
+  if (shared().options().write_path == WritePath::pwrite) return begin(op);
+  if (op.frame == address_of(op.page)) {  // staged in place: the stores were the write
+    op.frame = nullptr;
+    return finish(op, {});
+  }
+  if (const auto filled = blocking::fill_holes(shared(), op); filled.result != Errc::ok) {
+    return finish(op, filled);
+  }
+  std::memcpy(address_of(op.page), op.frame, shared().bytes_of(op));
+  const Errc state = shared().failed();  // the copy may have run into the end of the file
+  finish(op, {state == Errc::truncated ? state : Errc::ok, 0});
+}
+
+// On the map path msync over the whole file: the kernel finds the dirty pages by itself, and asking
+// per page would flush the drive once for each. It is fdatasync for mapped stores (msync(2)).
+void File::sync(Op& op) noexcept {
+  if (shared().options().write_path == WritePath::pwrite || shared().bytes() == 0) return begin(op);
+  int result = 0;
+  do {
+    result = shared().kernel().msync(map_->base(), shared().bytes(), MS_SYNC);
+  } while (result == -EINTR);
+  finish(op, result < 0 ? blocking::Outcome{Errc::io, -result} : blocking::Outcome{});
+}
+
+void File::punch(Op& op) noexcept { begin(op); }
+
+void File::begin(Op& op) noexcept { finish(op, blocking::execute(shared(), op)); }
+
+void File::advance(std::size_t) noexcept {}  // every operation ended where it began
+
+}  // namespace pagealloc::impl_mmap

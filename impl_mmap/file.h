@@ -1,0 +1,56 @@
+// Page files through a shared map: reading is address arithmetic, the kernel does the rest.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "pagealloc/handle.h"
+
+namespace pagealloc::impl_mmap {
+
+/// Opens and maps `path`. Uses Options::write_path, access and map_reserve_bytes.
+Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& options);
+
+/// The one map that all handles of a file read through. It covers the whole reserved range from
+/// the start, beyond the end of the file too: growing the file makes more of it valid, and no lent
+/// address ever moves.
+class Map {
+ public:
+  static Result<std::shared_ptr<Map>> make(SharedFile& shared);
+  ~Map();
+  Map(const Map&) = delete;
+  Map& operator=(const Map&) = delete;
+  std::byte* base() const noexcept { return base_; }
+
+ private:
+  Map(os::Kernel& kernel, std::byte* base, std::size_t bytes)
+      : kernel_(kernel), base_(base), bytes_(bytes) {}
+  os::Kernel& kernel_;
+  std::byte* base_;
+  std::size_t bytes_;
+};
+
+class File final : public Handle {
+ public:
+  static Result<std::unique_ptr<PageFile>> make(std::shared_ptr<SharedFile> shared,
+                                                std::shared_ptr<Map> map);
+  File(std::shared_ptr<SharedFile> shared, FrameArena arena, std::shared_ptr<Map> map);
+  ~File() override;
+  Result<std::unique_ptr<PageFile>> another() noexcept override;
+
+ private:
+  std::byte* frame_for(PageId page, std::uint32_t run) noexcept override;
+  void read(Op& op) noexcept override;
+  void write(Op& op) noexcept override;
+  void sync(Op& op) noexcept override;
+  void punch(Op& op) noexcept override;
+  void begin(Op& op) noexcept;
+  void advance(std::size_t wanted) noexcept override;
+  std::byte* address_of(PageId page) const noexcept {
+    return map_->base() + shared().offset_of(page);
+  }
+
+  std::shared_ptr<Map> map_;
+};
+
+}  // namespace pagealloc::impl_mmap

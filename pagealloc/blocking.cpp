@@ -1,0 +1,99 @@
+#include "pagealloc/blocking.h"
+
+#include <linux/falloc.h>
+
+#include <cerrno>
+
+namespace pagealloc::blocking {
+
+namespace {
+
+/// Moves the operation's range, however many calls it takes. No progress is the end of the file.
+template <typename Move>
+Outcome move_all(const SharedFile& file, const Op& op, Move move) noexcept {
+  std::byte* memory = op.frame;
+  std::uint64_t offset = file.offset_of(op.page);
+  std::size_t bytes = file.bytes_of(op);
+  while (bytes > 0) {
+    const iovec iov{memory, bytes};
+    const std::int64_t result = move(&iov, offset);
+    if (result == -EINTR) continue;
+    if (result < 0) return {Errc::io, static_cast<int>(-result)};
+    auto moved = static_cast<std::size_t>(result);
+    // The rest must start aligned again: what came past the last boundary is moved once more.
+    if (moved < bytes) moved -= moved % file.geometry().align_bytes;
+    if (moved == 0) return {Errc::truncated, 0};
+    memory += moved;
+    offset += moved;
+    bytes -= moved;
+  }
+  return {};
+}
+
+}  // namespace
+
+void advise(SharedFile& file) noexcept {
+  int advice = POSIX_FADV_NORMAL;
+  if (file.options().access == Access::random) advice = POSIX_FADV_RANDOM;
+  if (file.options().access == Access::sequential) advice = POSIX_FADV_SEQUENTIAL;
+  // A file system may ignore it or not know it; neither changes what is read.
+  if (advice != POSIX_FADV_NORMAL) (void)file.kernel().fadvise(file.fd(), 0, 0, advice);
+}
+
+Outcome read(SharedFile& file, const Op& op) noexcept {
+  return move_all(file, op, [&](const iovec* iov, std::uint64_t offset) {
+    return file.kernel().preadv(file.fd(), iov, 1, offset);
+  });
+}
+
+Outcome write(SharedFile& file, const Op& op) noexcept {
+  if (const Outcome filled = fill_holes(file, op); filled.result != Errc::ok) return filled;
+  Outcome outcome = move_all(file, op, [&](const iovec* iov, std::uint64_t offset) {
+    return file.kernel().pwritev(file.fd(), iov, 1, offset);
+  });
+  // A write has no end of file to run into: one that moves nothing has failed.
+  if (outcome.result == Errc::truncated) outcome = {Errc::io, EIO};
+  return outcome;
+}
+
+Outcome fill_holes(SharedFile& file, const Op& op) noexcept {
+  if (!file.sparse()) return {};
+  int result = 0;
+  do {
+    result = file.kernel().fallocate(file.fd(), 0, file.offset_of(op.page), file.bytes_of(op));
+  } while (result == -EINTR);
+  // A file system that cannot allocate ahead allocates in the write, as it always does.
+  if (result == 0 || result == -EOPNOTSUPP) return {};
+  return {errc_of_io(-result), -result};
+}
+
+Outcome sync(SharedFile& file) noexcept {
+  int result = 0;
+  do {
+    result = file.kernel().fdatasync(file.fd());
+  } while (result == -EINTR);
+  return result < 0 ? Outcome{Errc::io, -result} : Outcome{};
+}
+
+Outcome punch(SharedFile& file, const Op& op) noexcept {
+  file.mark_sparse();  // first: a write that follows must not miss it
+  int result = 0;
+  do {
+    result = file.kernel().fallocate(file.fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                     file.offset_of(op.page), file.bytes_of(op));
+  } while (result == -EINTR);
+  if (result == 0) return {};
+  return {result == -EOPNOTSUPP ? Errc::not_available : errc_of_io(-result), -result};
+}
+
+Outcome execute(SharedFile& file, const Op& op) noexcept {
+  switch (op.verb) {
+    case Verb::read: return read(file, op);
+    case Verb::write: return write(file, op);
+    case Verb::sync: return sync(file);
+    case Verb::punch: return punch(file, op);
+  }
+  return {Errc::bad_argument, 0};
+}
+
+}  // namespace pagealloc::blocking

@@ -1,0 +1,88 @@
+#include "pagealloc/frame_arena.h"
+
+#include <bit>
+#include <cassert>
+#include <utility>
+
+namespace pagealloc {
+
+Result<FrameArena> FrameArena::make(os::Kernel& kernel, std::uint32_t frames,
+                                    std::uint32_t page_bytes) {
+  const std::size_t bytes = std::size_t{frames} * page_bytes;
+  auto memory = kernel.mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (!memory) {
+    return std::unexpected(Error{.code = Errc::not_available,
+                                 .os_error = -memory.error(),
+                                 .path = {},
+                                 .page = {},
+                                 .offset_bytes = {},
+                                 .cause = "cannot get memory for the frames"});
+  }
+  return FrameArena(kernel, {static_cast<std::byte*>(*memory), bytes}, frames, page_bytes);
+}
+
+FrameArena::FrameArena(os::Kernel& kernel, std::span<std::byte> memory, std::uint32_t frames,
+                       std::uint32_t page_bytes)
+    : kernel_(&kernel),
+      memory_(memory),
+      frames_(frames),
+      page_shift_(static_cast<std::uint32_t>(std::countr_zero(page_bytes))),
+      free_(frames),
+      free_bits_((frames + 63) / 64, 0) {
+  for (std::uint32_t frame = 0; frame < frames; ++frame) flip(frame);
+}
+
+FrameArena::FrameArena(FrameArena&& other) noexcept
+    : kernel_(other.kernel_),
+      memory_(std::exchange(other.memory_, {})),
+      frames_(other.frames_),
+      page_shift_(other.page_shift_),
+      free_(other.free_),
+      free_bits_(std::move(other.free_bits_)) {}
+
+FrameArena::~FrameArena() {
+  if (!memory_.empty()) {
+    [[maybe_unused]] const int result = kernel_->munmap(memory_.data(), memory_.size());
+    assert(result == 0);
+  }
+}
+
+std::byte* FrameArena::take(std::uint32_t run) noexcept {
+  if (run != 1) return take_run(run);
+  for (std::size_t word = 0; word < free_bits_.size(); ++word) {
+    if (free_bits_[word] == 0) continue;
+    const auto frame =
+        static_cast<std::uint32_t>(word * 64 + static_cast<unsigned>(std::countr_zero(free_bits_[word])));
+    free_bits_[word] &= free_bits_[word] - 1;
+    --free_;
+    return memory_.data() + (std::size_t{frame} << page_shift_);
+  }
+  return nullptr;
+}
+
+std::byte* FrameArena::take_run(std::uint32_t run) noexcept {
+  if (run == 0 || run > free_) return nullptr;
+  std::uint32_t length = 0;
+  for (std::uint32_t frame = frames_; frame-- > 0;) {
+    length = is_free(frame) ? length + 1 : 0;
+    if (length < run) continue;
+    for (std::uint32_t i = 0; i < run; ++i) flip(frame + i);
+    free_ -= run;
+    return memory_.data() + (std::size_t{frame} << page_shift_);
+  }
+  return nullptr;
+}
+
+void FrameArena::give(std::byte* frame, std::uint32_t run) noexcept {
+  const auto first = static_cast<std::uint32_t>(
+      static_cast<std::size_t>(frame - memory_.data()) >> page_shift_);
+  assert(owns(frame) && first + run <= frames_);
+  for (std::uint32_t i = first; i < first + run; ++i) {
+    assert(!is_free(i) && "a frame was given back twice");
+    flip(i);
+  }
+  free_ += run;
+}
+
+}  // namespace pagealloc

@@ -1,0 +1,83 @@
+#include "pagealloc/handle.h"
+
+#include <algorithm>
+
+namespace pagealloc {
+
+Handle::Handle(std::shared_ptr<SharedFile> shared, FrameArena arena)
+    : shared_(std::move(shared)), arena_(std::move(arena)) {
+  geometry_ = shared_->geometry();
+}
+
+Handle::~Handle() {
+  while (!done_.empty()) shared_->untrack(done_.pop());
+}
+
+std::size_t Handle::submit(std::span<Op* const> batch) noexcept {
+  std::size_t taken = 0;
+  for (Op* op : batch) {
+    if (in_flight_ == geometry_.depth_max) break;
+    ++taken;
+    ++in_flight_;
+    op->done_bytes = 0;
+    if (op->verb == Verb::read) op->frame = nullptr;
+    shared_->track(*op);
+    start(*op);
+  }
+  return taken;
+}
+
+void Handle::start(Op& op) noexcept {
+  if (const Errc admitted = shared_->admit(op); admitted != Errc::ok) {
+    finish(op, {admitted, 0});
+    return;
+  }
+  switch (op.verb) {
+    case Verb::read: return read(op);
+    case Verb::write: return write(op);
+    case Verb::sync: return sync(op);
+    case Verb::punch: return punch(op);
+  }
+}
+
+std::size_t Handle::reap(std::span<Op*> done, std::size_t wait_for) noexcept {
+  if (in_flight_ == 0) return 0;
+  advance(std::min({wait_for, done.size(), in_flight_}));
+  const std::size_t count = std::min(done.size(), done_.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    done[i] = &done_.pop();
+    shared_->untrack(*done[i]);
+  }
+  in_flight_ -= count;
+  return count;
+}
+
+std::byte* Handle::stage(PageId page, std::uint32_t run) noexcept {
+  const std::uint64_t pages = shared_->pages();
+  if (run == 0 || page >= pages || run > pages - page) return nullptr;
+  return frame_for(page, run);
+}
+
+void Handle::release(std::byte* frame, std::uint32_t run) noexcept {
+  // A frame that is not the arena's is the map's, and needs nothing.
+  if (arena_.owns(frame)) arena_.give(frame, run);
+}
+
+bool Handle::lend(Op& op) noexcept {
+  op.frame = arena_.take(op.run);
+  if (op.frame == nullptr) finish(op, {Errc::no_frames, 0});
+  return op.frame != nullptr;
+}
+
+void Handle::finish(Op& op, blocking::Outcome outcome) noexcept {
+  const bool failed_read = op.verb == Verb::read && outcome.result != Errc::ok;
+  if (failed_read || op.verb == Verb::write) {
+    const bool ours = arena_.owns(op.frame);
+    if (ours) arena_.give(op.frame, op.run);
+    if (ours || failed_read) op.frame = nullptr;
+  }
+  shared_->settle(op, outcome.result, outcome.os_error);
+  done_.push(op);
+}
+
+}  // namespace pagealloc

@@ -1,0 +1,63 @@
+// What every implementation's handle does alike: the contract's rules around each operation.
+// An implementation says only how an operation starts and how its end is learnt.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "pagealloc/blocking.h"
+#include "pagealloc/frame_arena.h"
+#include "pagealloc/op_list.h"
+#include "pagealloc/shared_file.h"
+
+namespace pagealloc {
+
+class Handle : public PageFile {
+ public:
+  std::size_t submit(std::span<Op* const> batch) noexcept final;
+  std::size_t reap(std::span<Op*> done, std::size_t wait_for) noexcept final;
+  std::byte* stage(PageId page, std::uint32_t run) noexcept final;
+  void release(std::byte* frame, std::uint32_t run) noexcept final;
+  Result<void> resize(std::uint64_t pages) noexcept final { return shared_->resize(pages); }
+  std::uint64_t pages() const noexcept final { return shared_->pages(); }
+  Errc failed() const noexcept final { return shared_->failed(); }
+  std::string_view path() const noexcept final { return shared_->path(); }
+
+ protected:
+  Handle(std::shared_ptr<SharedFile> shared, FrameArena arena);
+  ~Handle() override;
+
+  // Each starts an operation that passed the contract's checks. It ends in finish(), now or later.
+  virtual void read(Op& op) noexcept = 0;
+  virtual void write(Op& op) noexcept = 0;
+  virtual void sync(Op& op) noexcept = 0;
+  virtual void punch(Op& op) noexcept = 0;
+  /// A frame to become `page`, or nullptr when none is free. The range lies inside the file.
+  virtual std::byte* frame_for(PageId page, std::uint32_t run) noexcept = 0;
+  /// Brings operations to their end until `wanted` of them wait in done(), or none is left.
+  virtual void advance(std::size_t wanted) noexcept = 0;
+
+  /// Takes frames for a read; finishes it with no_frames and returns false when there are none.
+  bool lend(Op& op) noexcept;
+  /// The end of an operation: its result, its frames, its place in done(). Owner's thread only.
+  void finish(Op& op, blocking::Outcome outcome) noexcept;
+  /// For destructors of implementations that work in the background: waits for all in flight.
+  void drain() noexcept {
+    if (in_flight_ > 0) advance(in_flight_);
+  }
+
+  SharedFile& shared() const noexcept { return *shared_; }
+  std::shared_ptr<SharedFile> share() const noexcept { return shared_; }
+  FrameArena& arena() noexcept { return arena_; }
+  std::size_t done() const noexcept { return done_.size(); }
+
+ private:
+  void start(Op& op) noexcept;
+
+  std::shared_ptr<SharedFile> shared_;
+  FrameArena arena_;
+  OpList done_;                // ended, not yet reaped
+  std::size_t in_flight_ = 0;  // submitted, not yet reaped
+};
+
+}  // namespace pagealloc

@@ -1,0 +1,133 @@
+#include "pagealloc/page_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace pagealloc {
+
+std::string_view name_of(Verb verb) {
+  switch (verb) {
+    case Verb::read: return "read";
+    case Verb::write: return "write";
+    case Verb::sync: return "sync";
+    case Verb::punch: return "punch";
+  }
+  return "unknown";
+}
+
+namespace {
+
+std::string cause_of(const PageFile& file, const Op& op) {
+  switch (op.result) {
+    case Errc::bad_argument:
+      return fmt::format("cannot {} a run of {} pages", name_of(op.verb), op.run);
+    case Errc::beyond_end:
+      if (op.run > 1) {
+        return fmt::format("a run of {} pages is beyond the end, the file has {} pages", op.run,
+                           file.pages());
+      }
+      return fmt::format("beyond the end, the file has {} pages", file.pages());
+    case Errc::misaligned:
+      return fmt::format("misaligned, memory must be aligned to {} bytes",
+                         file.geometry().align_bytes);
+    case Errc::read_only: return fmt::format("cannot {}, opened read-only", name_of(op.verb));
+    case Errc::not_available:
+      return fmt::format("not available here: {} on this kind of file", name_of(op.verb));
+    case Errc::no_frames:
+      return fmt::format("no free frame, all {} are lent or staged", file.geometry().frames);
+    case Errc::disk_full: return fmt::format("cannot {}, nothing was changed", name_of(op.verb));
+    case Errc::truncated: return "the file was made shorter by somebody else while it was open";
+    case Errc::poisoned:
+      return fmt::format(
+          "cannot {}, an earlier write or sync of this file failed and what it holds is uncertain",
+          name_of(op.verb));
+    default: return fmt::format("{} failed", name_of(op.verb));
+  }
+}
+
+void run_alone(PageFile& file, Op& op) {
+  Op* const batch[] = {&op};
+  Op* done[1] = {};
+  [[maybe_unused]] const std::size_t taken = file.submit(batch);
+  assert(taken == 1);
+  [[maybe_unused]] const std::size_t reaped = file.reap(done, 1);
+  assert(reaped == 1 && done[0] == &op && "something else was in flight on this handle");
+}
+
+/// Names the page and its offset, which has no number when the page is absurd.
+void locate(Error& error, const PageFile& file, PageId page) {
+  error.page = page;
+  const std::uint64_t page_bytes = file.geometry().page_bytes;
+  if (page <= UINT64_MAX / page_bytes) error.offset_bytes = page * page_bytes;
+}
+
+Result<void> result_of(const PageFile& file, const Op& op) {
+  if (op.result == Errc::ok) return {};
+  return std::unexpected(error_of(file, op));
+}
+
+}  // namespace
+
+Error error_of(const PageFile& file, const Op& op) {
+  Error error{.code = op.result,
+              .os_error = op.os_error,
+              .path = std::string(file.path()),
+              .page = {},
+              .offset_bytes = {},
+              .cause = cause_of(file, op)};
+  if (op.verb != Verb::sync) locate(error, file, op.page);
+  return error;
+}
+
+Result<void> PageRef::release() {
+  reset();
+  if (file_->failed() != Errc::truncated) return {};
+  return result_of(*file_, Op{.verb = Verb::read, .result = Errc::truncated, .page = page_});
+}
+
+Result<PageRef> read_page(PageFile& file, PageId page, std::uint32_t run) {
+  Op op{.verb = Verb::read, .run = run, .page = page};
+  run_alone(file, op);
+  if (op.result != Errc::ok) return std::unexpected(error_of(file, op));
+  return PageRef(file, page, op.frame, run);
+}
+
+Result<void> write_page(PageFile& file, PageId page, std::span<const std::byte> bytes) {
+  Op op{.verb = Verb::write, .page = page};
+  const std::size_t page_bytes = file.geometry().page_bytes;
+  if (bytes.size() > page_bytes) {
+    Error error{.code = Errc::bad_argument,
+                .path = std::string(file.path()),
+                .page = {},
+                .offset_bytes = {},
+                .cause = fmt::format("{} bytes do not fit into a page of {}", bytes.size(),
+                                     page_bytes)};
+    locate(error, file, page);
+    return std::unexpected(std::move(error));
+  }
+  op.frame = file.stage(page, 1);
+  if (op.frame == nullptr) {
+    op.result = page < file.pages() ? Errc::no_frames : Errc::beyond_end;
+    return std::unexpected(error_of(file, op));
+  }
+  std::memcpy(op.frame, bytes.data(), bytes.size());
+  std::memset(op.frame + bytes.size(), 0, page_bytes - bytes.size());
+  run_alone(file, op);
+  return result_of(file, op);
+}
+
+Result<void> sync(PageFile& file) {
+  Op op{.verb = Verb::sync};
+  run_alone(file, op);
+  return result_of(file, op);
+}
+
+Result<void> punch(PageFile& file, PageId page, std::uint32_t run) {
+  Op op{.verb = Verb::punch, .run = run, .page = page};
+  run_alone(file, op);
+  return result_of(file, op);
+}
+
+}  // namespace pagealloc

@@ -1,0 +1,92 @@
+// One open file and what all its handles share: descriptor, length, poison, and in debug builds
+// the operations in flight.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "pagealloc/options.h"
+#include "pagealloc/page_file.h"
+
+namespace pagealloc {
+
+/// Thread safe unless a function says otherwise.
+class SharedFile {
+ public:
+  /// Checks the options, opens (and perhaps creates) the file, finds its geometry out, and unless
+  /// told not to makes its existence durable (clause 12). `direct` is what the implementation asks
+  /// for when the options leave it open.
+  static Result<std::shared_ptr<SharedFile>> open(std::string_view path, const Options& options,
+                                                  Direct direct);
+  ~SharedFile();
+  SharedFile(const SharedFile&) = delete;
+  SharedFile& operator=(const SharedFile&) = delete;
+
+  os::Kernel& kernel() const noexcept { return kernel_; }
+  int fd() const noexcept { return fd_; }
+  const std::string& path() const noexcept { return path_; }
+  const Options& options() const noexcept { return options_; }
+  const Geometry& geometry() const noexcept { return geometry_; }
+  std::uint64_t pages() const noexcept { return pages_.load(std::memory_order_acquire); }
+  std::uint64_t bytes() const noexcept { return pages() * geometry_.page_bytes; }
+  std::uint64_t offset_of(PageId page) const noexcept { return page * geometry_.page_bytes; }
+  std::size_t bytes_of(const Op& op) const noexcept {
+    return std::size_t{op.run} * geometry_.page_bytes;
+  }
+  Errc failed() const noexcept;
+
+  /// May this operation be started? ok, or the reason why it is refused. No system call.
+  Errc admit(const Op& op) const noexcept;
+  /// Sets op.result and op.os_error; a failed write or sync poisons (clause 11).
+  void settle(Op& op, Errc result, int os_error) noexcept;
+  /// From now on no write or sync succeeds.
+  void poison() noexcept { poisoned_.store(true, std::memory_order_release); }
+
+  /// True when the file may have holes, so that a write must allocate first: it is then that
+  /// "disk full" can still be survived (clause 11). A file written in full never pays for it.
+  bool sparse() const noexcept { return sparse_.load(std::memory_order_acquire); }
+  void mark_sparse() noexcept { sparse_.store(true, std::memory_order_release); }
+
+  Result<void> resize(std::uint64_t pages);
+  /// The file shall not grow beyond this. Before the file is shared only.
+  void limit(std::uint64_t bytes) noexcept { limit_bytes_ = bytes; }
+
+  /// Where the SIGBUS handler counts pages of the map that could not be had.
+  std::atomic<std::uint32_t>& map_faults() noexcept { return map_faults_; }
+
+  /// Debug builds: assert that `op` overlaps nothing in flight (clause 7), and forget it again.
+  void track(Op& op) noexcept;
+  void untrack(Op& op) noexcept;
+
+  Error error(Errc code, int os_error, std::string cause) const;
+
+ private:
+  SharedFile(os::Kernel& kernel, std::string path, const Options& options)
+      : kernel_(kernel), path_(std::move(path)), options_(options) {}
+  Result<void> open_descriptor(Direct direct);
+  Result<void> measure();
+  Result<void> find_alignment();
+  Result<void> make_durable();
+  void check_nothing_beyond(std::uint64_t pages) noexcept;
+  int allocate(std::uint64_t offset_bytes, std::uint64_t length_bytes);
+
+  os::Kernel& kernel_;
+  std::string path_;
+  Options options_;
+  Geometry geometry_;
+  int fd_ = -1;
+  std::uint64_t limit_bytes_ = UINT64_MAX;
+  std::atomic<std::uint64_t> pages_{0};
+  std::atomic<bool> poisoned_{false};
+  std::atomic<bool> sparse_{false};
+  std::atomic<std::uint32_t> map_faults_{0};
+  std::mutex resize_mutex_;
+  std::mutex overlap_mutex_;
+  Op* in_flight_ = nullptr;  // linked through Op::overlap_next
+};
+
+}  // namespace pagealloc
