@@ -10,8 +10,6 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
   if (options.write_through && options.write_path == WritePath::map) {
     return std::unexpected(Error{.code = Errc::bad_argument,
                                  .path = std::string(path),
-                                 .page = {},
-                                 .offset_bytes = {},
                                  .cause = "a writable map cannot write through: O_DSYNC is about "
                                           "write calls, and stores into a map make none"});
   }
@@ -62,8 +60,8 @@ Map::~Map() {
 
 Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared,
                                              std::shared_ptr<Map> map) {
-  auto arena = FrameArena::make(shared->kernel(), shared->geometry().frames,
-                                shared->geometry().page_bytes);
+  auto arena =
+      FrameArena::make(shared->kernel(), shared->geometry().frames, shared->geometry().page_bytes);
   if (!arena) return std::unexpected(arena.error());
   return std::make_unique<File>(std::move(shared), std::move(*arena), std::move(map));
 }

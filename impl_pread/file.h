@@ -30,9 +30,9 @@ class File final : public Handle, private os::Background {
   void step() noexcept override;
 
   std::mutex mutex_;
-  OpList queued_;              // for the workers; guarded by mutex_
-  OpList executed_;            // by the workers; guarded by mutex_
-  std::uint64_t collected_ = 0;  // operations taken out of executed_ so far
+  OpList queued_;                         // for the workers; guarded by mutex_
+  OpList executed_;                       // by the workers; guarded by mutex_
+  std::uint64_t collected_ = 0;           // operations taken out of executed_ so far
   std::unique_ptr<os::Workers> workers_;  // last: gone before what step() uses
 };
 

@@ -48,8 +48,6 @@ Result<std::unique_ptr<os::Ring>> make_ring(os::Kernel& kernel, std::string_view
   return std::unexpected(Error{.code = Errc::not_available,
                                .os_error = -result,
                                .path = std::string(path),
-                               .page = {},
-                               .offset_bytes = {},
                                .cause = why_refused(kernel, -result)});
 }
 
@@ -86,8 +84,8 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
 
 Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared,
                                              std::unique_ptr<os::Ring> ring) {
-  auto arena = FrameArena::make(shared->kernel(), shared->geometry().frames,
-                                shared->geometry().page_bytes);
+  auto arena =
+      FrameArena::make(shared->kernel(), shared->geometry().frames, shared->geometry().page_bytes);
   if (!arena) return std::unexpected(arena.error());
   if (auto good = register_all(*shared, *ring, *arena); !good) {
     return std::unexpected(good.error());

@@ -32,7 +32,7 @@ class File final : public Handle {
 
   bool registered_buffers_;
   bool enabled_ = false;
-  unsigned queued_ = 0;              // entries filled and not yet submitted
+  unsigned queued_ = 0;             // entries filled and not yet submitted
   std::unique_ptr<os::Ring> ring_;  // last: gone before the frames it has pinned
 };
 

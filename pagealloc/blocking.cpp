@@ -88,10 +88,14 @@ Outcome punch(SharedFile& file, const Op& op) noexcept {
 
 Outcome execute(SharedFile& file, const Op& op) noexcept {
   switch (op.verb) {
-    case Verb::read: return read(file, op);
-    case Verb::write: return write(file, op);
-    case Verb::sync: return sync(file);
-    case Verb::punch: return punch(file, op);
+    case Verb::read:
+      return read(file, op);
+    case Verb::write:
+      return write(file, op);
+    case Verb::sync:
+      return sync(file);
+    case Verb::punch:
+      return punch(file, op);
   }
   return {Errc::bad_argument, 0};
 }

@@ -9,19 +9,32 @@ namespace pagealloc {
 
 std::string_view name_of(Errc code) {
   switch (code) {
-    case Errc::ok: return "ok";
-    case Errc::bad_argument: return "bad_argument";
-    case Errc::beyond_end: return "beyond_end";
-    case Errc::misaligned: return "misaligned";
-    case Errc::not_page_file: return "not_page_file";
-    case Errc::cannot_open: return "cannot_open";
-    case Errc::read_only: return "read_only";
-    case Errc::not_available: return "not_available";
-    case Errc::no_frames: return "no_frames";
-    case Errc::disk_full: return "disk_full";
-    case Errc::io: return "io";
-    case Errc::truncated: return "truncated";
-    case Errc::poisoned: return "poisoned";
+    case Errc::ok:
+      return "ok";
+    case Errc::bad_argument:
+      return "bad_argument";
+    case Errc::beyond_end:
+      return "beyond_end";
+    case Errc::misaligned:
+      return "misaligned";
+    case Errc::not_page_file:
+      return "not_page_file";
+    case Errc::cannot_open:
+      return "cannot_open";
+    case Errc::read_only:
+      return "read_only";
+    case Errc::not_available:
+      return "not_available";
+    case Errc::no_frames:
+      return "no_frames";
+    case Errc::disk_full:
+      return "disk_full";
+    case Errc::io:
+      return "io";
+    case Errc::truncated:
+      return "truncated";
+    case Errc::poisoned:
+      return "poisoned";
   }
   return "unknown";
 }
@@ -39,12 +52,17 @@ std::string Error::text() const {
 
 Errc errc_of_open(int os_error) {
   switch (os_error) {
-    case EROFS: return Errc::read_only;
-    case EISDIR: return Errc::not_page_file;
+    case EROFS:
+      return Errc::read_only;
+    case EISDIR:
+      return Errc::not_page_file;
     case ENOSPC:
-    case EDQUOT: return Errc::disk_full;
-    case EIO: return Errc::io;
-    default: return Errc::cannot_open;
+    case EDQUOT:
+      return Errc::disk_full;
+    case EIO:
+      return Errc::io;
+    default:
+      return Errc::cannot_open;
   }
 }
 

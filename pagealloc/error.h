@@ -34,11 +34,11 @@ std::string_view name_of(Errc code);
 /// A failure with all that a person needs: which file, which page, where, and why.
 struct Error {
   Errc code = Errc::ok;
-  int os_error = 0;            ///< errno of the system call, 0 when no call was involved
-  std::string path;            ///< the file; empty when none is concerned
-  std::optional<PageId> page;  ///< the page, where one is concerned
-  std::optional<std::uint64_t> offset_bytes;  ///< unset where it exceeds 64 bits
-  std::string cause;  ///< a sentence without its full stop
+  int os_error = 0;                 ///< errno of the system call, 0 when no call was involved
+  std::string path = {};            ///< the file; empty when none is concerned
+  std::optional<PageId> page = {};  ///< the page, where one is concerned
+  std::optional<std::uint64_t> offset_bytes = {};  ///< unset where it exceeds 64 bits
+  std::string cause = {};                          ///< a sentence without its full stop
 
   /// One line: "x.pa: page 5 (offset 20480): beyond the end, the file has 3 pages".
   std::string text() const;

@@ -14,9 +14,6 @@ Result<FrameArena> FrameArena::make(os::Kernel& kernel, std::uint32_t frames,
   if (!memory) {
     return std::unexpected(Error{.code = Errc::not_available,
                                  .os_error = -memory.error(),
-                                 .path = {},
-                                 .page = {},
-                                 .offset_bytes = {},
                                  .cause = "cannot get memory for the frames"});
   }
   return FrameArena(kernel, {static_cast<std::byte*>(*memory), bytes}, frames, page_bytes);
@@ -52,8 +49,8 @@ std::byte* FrameArena::take(std::uint32_t run) noexcept {
   if (run != 1) return take_run(run);
   for (std::size_t word = 0; word < free_bits_.size(); ++word) {
     if (free_bits_[word] == 0) continue;
-    const auto frame =
-        static_cast<std::uint32_t>(word * 64 + static_cast<unsigned>(std::countr_zero(free_bits_[word])));
+    const auto frame = static_cast<std::uint32_t>(
+        word * 64 + static_cast<unsigned>(std::countr_zero(free_bits_[word])));
     free_bits_[word] &= free_bits_[word] - 1;
     --free_;
     return memory_.data() + (std::size_t{frame} << page_shift_);
@@ -75,8 +72,8 @@ std::byte* FrameArena::take_run(std::uint32_t run) noexcept {
 }
 
 void FrameArena::give(std::byte* frame, std::uint32_t run) noexcept {
-  const auto first = static_cast<std::uint32_t>(
-      static_cast<std::size_t>(frame - memory_.data()) >> page_shift_);
+  const auto first =
+      static_cast<std::uint32_t>(static_cast<std::size_t>(frame - memory_.data()) >> page_shift_);
   assert(owns(frame) && first + run <= frames_);
   for (std::uint32_t i = first; i < first + run; ++i) {
     assert(!is_free(i) && "a frame was given back twice");

@@ -1,6 +1,10 @@
 #include "pagealloc/handle.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 
 namespace pagealloc {
 
@@ -13,7 +17,20 @@ Handle::~Handle() {
   while (!done_.empty()) shared_->untrack(done_.pop());
 }
 
+void Handle::check_thread() noexcept {
+#ifndef NDEBUG
+  if (owner_ == std::thread::id()) owner_ = std::this_thread::get_id();
+  if (owner_ == std::this_thread::get_id()) return;
+  fmt::print(stderr,
+             "{}: a handle was used by two threads; another() makes the second one's "
+             "(clause 14)\n",
+             path());
+  std::abort();
+#endif
+}
+
 std::size_t Handle::submit(std::span<Op* const> batch) noexcept {
+  check_thread();
   std::size_t taken = 0;
   for (Op* op : batch) {
     if (in_flight_ == geometry_.depth_max) break;
@@ -33,14 +50,19 @@ void Handle::start(Op& op) noexcept {
     return;
   }
   switch (op.verb) {
-    case Verb::read: return read(op);
-    case Verb::write: return write(op);
-    case Verb::sync: return sync(op);
-    case Verb::punch: return punch(op);
+    case Verb::read:
+      return read(op);
+    case Verb::write:
+      return write(op);
+    case Verb::sync:
+      return sync(op);
+    case Verb::punch:
+      return punch(op);
   }
 }
 
 std::size_t Handle::reap(std::span<Op*> done, std::size_t wait_for) noexcept {
+  check_thread();
   if (in_flight_ == 0) return 0;
   advance(std::min({wait_for, done.size(), in_flight_}));
   const std::size_t count = std::min(done.size(), done_.size());

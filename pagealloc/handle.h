@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <thread>
 
 #include "pagealloc/blocking.h"
 #include "pagealloc/frame_arena.h"
@@ -53,11 +54,13 @@ class Handle : public PageFile {
 
  private:
   void start(Op& op) noexcept;
+  void check_thread() noexcept;
 
   std::shared_ptr<SharedFile> shared_;
   FrameArena arena_;
   OpList done_;                // ended, not yet reaped
   std::size_t in_flight_ = 0;  // submitted, not yet reaped
+  std::thread::id owner_;      // debug builds: the first user
 };
 
 }  // namespace pagealloc

@@ -44,8 +44,6 @@ Error bad_argument(std::string_view path, std::string cause) {
   return Error{.code = Errc::bad_argument,
                .os_error = 0,
                .path = std::string(path),
-               .page = {},
-               .offset_bytes = {},
                .cause = std::move(cause)};
 }
 
@@ -60,9 +58,8 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
     }
     return implementation.open(path, options);
   }
-  return std::unexpected(
-      bad_argument(path, fmt::format("there is no implementation {}, only {}", options.impl,
-                                     fmt::join(names, ", "))));
+  return std::unexpected(bad_argument(path, fmt::format("there is no implementation {}, only {}",
+                                                        options.impl, fmt::join(names, ", "))));
 }
 
 std::span<const std::string_view> implementations() { return names; }

@@ -9,7 +9,11 @@
 
 namespace pagealloc {
 
-enum class Access : std::uint8_t { normal, random, sequential };  ///< advice about the reads to come
+enum class Access : std::uint8_t {
+  normal,
+  random,
+  sequential
+};  ///< advice about the reads to come
 enum class Direct : std::uint8_t {
   off,      ///< through the page cache
   attempt,  ///< O_DIRECT if the file system takes it; Geometry::direct says what was got
@@ -21,18 +25,19 @@ enum class WritePath : std::uint8_t {
 };
 
 struct Options {
-  std::string impl = "pread";      ///< pread, mmap, direct or uring
+  std::string impl = "pread";       ///< pread, mmap, direct or uring
   std::uint32_t page_bytes = 4096;  ///< 512 ... 65536, a power of two
-  bool create = false;             ///< make the file if it is not there
+  bool create = false;              ///< make the file if it is not there
   bool read_only = false;
   bool write_through = false;  ///< O_DSYNC: a reaped write is durable without a sync
   /// Make the file's existence durable and sync before trusting what is read (clause 12). False is
   /// for scratch files only, whose loss does not matter.
   bool sync_at_open = true;
   Access access = Access::normal;
-  std::optional<Direct> direct;  ///< unset: off for pread and mmap, require for direct and uring
-  std::uint32_t depth = 32;      ///< operations in flight before submit() pushes back
-  std::uint32_t frames = 0;      ///< frames of this handle; 0: twice the depth, at least 16
+  std::optional<Direct> direct =
+      {};                    ///< unset: off for pread and mmap, require for direct and uring
+  std::uint32_t depth = 32;  ///< operations in flight before submit() pushes back
+  std::uint32_t frames = 0;  ///< frames of this handle; 0: twice the depth, at least 16
 
   std::uint32_t threads = 0;  ///< pread only: workers that execute operations; 0: the caller does
   WritePath write_path = WritePath::pwrite;  ///< mmap only

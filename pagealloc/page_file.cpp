@@ -9,10 +9,14 @@ namespace pagealloc {
 
 std::string_view name_of(Verb verb) {
   switch (verb) {
-    case Verb::read: return "read";
-    case Verb::write: return "write";
-    case Verb::sync: return "sync";
-    case Verb::punch: return "punch";
+    case Verb::read:
+      return "read";
+    case Verb::write:
+      return "write";
+    case Verb::sync:
+      return "sync";
+    case Verb::punch:
+      return "punch";
   }
   return "unknown";
 }
@@ -32,18 +36,22 @@ std::string cause_of(const PageFile& file, const Op& op) {
     case Errc::misaligned:
       return fmt::format("misaligned, memory must be aligned to {} bytes",
                          file.geometry().align_bytes);
-    case Errc::read_only: return fmt::format("cannot {}, opened read-only", name_of(op.verb));
+    case Errc::read_only:
+      return fmt::format("cannot {}, opened read-only", name_of(op.verb));
     case Errc::not_available:
       return fmt::format("not available here: {} on this kind of file", name_of(op.verb));
     case Errc::no_frames:
       return fmt::format("no free frame, all {} are lent or staged", file.geometry().frames);
-    case Errc::disk_full: return fmt::format("cannot {}, nothing was changed", name_of(op.verb));
-    case Errc::truncated: return "the file was made shorter by somebody else while it was open";
+    case Errc::disk_full:
+      return fmt::format("cannot {}, nothing was changed", name_of(op.verb));
+    case Errc::truncated:
+      return "the file was made shorter by somebody else while it was open";
     case Errc::poisoned:
       return fmt::format(
           "cannot {}, an earlier write or sync of this file failed and what it holds is uncertain",
           name_of(op.verb));
-    default: return fmt::format("{} failed", name_of(op.verb));
+    default:
+      return fmt::format("{} failed", name_of(op.verb));
   }
 }
 
@@ -74,8 +82,6 @@ Error error_of(const PageFile& file, const Op& op) {
   Error error{.code = op.result,
               .os_error = op.os_error,
               .path = std::string(file.path()),
-              .page = {},
-              .offset_bytes = {},
               .cause = cause_of(file, op)};
   if (op.verb != Verb::sync) locate(error, file, op.page);
   return error;
@@ -98,12 +104,10 @@ Result<void> write_page(PageFile& file, PageId page, std::span<const std::byte> 
   Op op{.verb = Verb::write, .page = page};
   const std::size_t page_bytes = file.geometry().page_bytes;
   if (bytes.size() > page_bytes) {
-    Error error{.code = Errc::bad_argument,
-                .path = std::string(file.path()),
-                .page = {},
-                .offset_bytes = {},
-                .cause = fmt::format("{} bytes do not fit into a page of {}", bytes.size(),
-                                     page_bytes)};
+    Error error{
+        .code = Errc::bad_argument,
+        .path = std::string(file.path()),
+        .cause = fmt::format("{} bytes do not fit into a page of {}", bytes.size(), page_bytes)};
     locate(error, file, page);
     return std::unexpected(std::move(error));
   }

@@ -43,13 +43,13 @@ struct Geometry {
 /// until reap() hands it back.
 struct alignas(64) Op {
   Verb verb = Verb::read;
-  Errc result = Errc::ok;    ///< out, valid when reaped
-  std::uint32_t run = 1;     ///< consecutive pages, contiguous in memory; sync ignores it
-  PageId page = 0;           ///< the first one; sync ignores it
+  Errc result = Errc::ok;  ///< out, valid when reaped
+  std::uint32_t run = 1;   ///< consecutive pages, contiguous in memory; sync ignores it
+  PageId page = 0;         ///< the first one; sync ignores it
   /// read: out, the lent frame; give it back with release(). write: in, the staged frame (spent:
   /// nullptr when reaped) or the caller's own aligned memory. Else unused.
   std::byte* frame = nullptr;
-  std::uint64_t user = 0;    ///< the caller's, never touched
+  std::uint64_t user = 0;     ///< the caller's, never touched
   std::int32_t os_error = 0;  ///< out: errno behind `result`, 0 when no system call failed
 
   // The file's words while in flight.

@@ -24,21 +24,15 @@ constexpr std::uint32_t direct_align_assumed_bytes = 4096;  // where statx does 
 constexpr std::uint64_t run_bytes_max = 1ULL << 30;
 
 Error refuse(const std::string& path, Errc code, std::string cause, int os_error = 0) {
-  return Error{.code = code,
-               .os_error = os_error,
-               .path = path,
-               .page = {},
-               .offset_bytes = {},
-               .cause = std::move(cause)};
+  return Error{.code = code, .os_error = os_error, .path = path, .cause = std::move(cause)};
 }
 
 Result<void> check_options(const std::string& path, const Options& options) {
   const std::uint32_t page = options.page_bytes;
   if (page < page_bytes_min || page > page_bytes_max || !std::has_single_bit(page)) {
-    return std::unexpected(
-        refuse(path, Errc::bad_argument,
-               fmt::format("page size {} is not a power of two from {} to {}", page, page_bytes_min,
-                           page_bytes_max)));
+    return std::unexpected(refuse(path, Errc::bad_argument,
+                                  fmt::format("page size {} is not a power of two from {} to {}",
+                                              page, page_bytes_min, page_bytes_max)));
   }
   if (options.depth == 0 || options.depth > depth_limit) {
     return std::unexpected(
@@ -46,19 +40,23 @@ Result<void> check_options(const std::string& path, const Options& options) {
                fmt::format("depth {} is not from 1 to {}", options.depth, depth_limit)));
   }
   if (options.create && options.read_only) {
-    return std::unexpected(
-        refuse(path, Errc::bad_argument, "a file cannot be created read-only"));
+    return std::unexpected(refuse(path, Errc::bad_argument, "a file cannot be created read-only"));
   }
   return {};
 }
 
 std::string kind_of(unsigned mode) {
   switch (mode & S_IFMT) {
-    case S_IFDIR: return "a directory";
-    case S_IFIFO: return "a FIFO";
-    case S_IFSOCK: return "a socket";
-    case S_IFCHR: return "a character device";
-    default: return "neither a regular file nor a block device";
+    case S_IFDIR:
+      return "a directory";
+    case S_IFIFO:
+      return "a FIFO";
+    case S_IFSOCK:
+      return "a socket";
+    case S_IFCHR:
+      return "a character device";
+    default:
+      return "neither a regular file nor a block device";
   }
 }
 
@@ -140,10 +138,10 @@ Result<void> SharedFile::measure() {
         error(Errc::not_page_file, 0, fmt::format("{} cannot hold pages", kind_of(now.stx_mode))));
   }
   if (bytes % options_.page_bytes != 0) {
-    return std::unexpected(error(
-        Errc::not_page_file, 0,
-        fmt::format("its size of {} bytes is not a multiple of the page size {}", bytes,
-                    options_.page_bytes)));
+    return std::unexpected(
+        error(Errc::not_page_file, 0,
+              fmt::format("its size of {} bytes is not a multiple of the page size {}", bytes,
+                          options_.page_bytes)));
   }
   // Blocks are counted in 512 bytes whatever the file system's own block is (statx(2)).
   if (!geometry_.fixed_size && now.stx_blocks * 512 < bytes) mark_sparse();
@@ -173,11 +171,11 @@ Result<void> SharedFile::find_alignment() {
                                  "not available here: this file cannot be read with O_DIRECT"));
   }
   if (options_.page_bytes % offset_align != 0) {
-    return std::unexpected(error(
-        Errc::not_available, 0,
-        fmt::format("not available here: pages of {} bytes with O_DIRECT, {} {}-byte blocks",
-                    options_.page_bytes, told ? "this file system asks for" : "assuming",
-                    offset_align)));
+    return std::unexpected(
+        error(Errc::not_available, 0,
+              fmt::format("not available here: pages of {} bytes with O_DIRECT, {} {}-byte blocks",
+                          options_.page_bytes, told ? "this file system asks for" : "assuming",
+                          offset_align)));
   }
   geometry_.align_bytes = std::max(memory_align, offset_align);
   return {};
@@ -193,8 +191,8 @@ Result<void> SharedFile::make_durable() {
   const std::string directory = directory_of(path_);
   const int fd = kernel_.open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (fd < 0) {
-    return std::unexpected(error(Errc::cannot_open, -fd,
-                                 fmt::format("cannot open its directory {} to sync it", directory)));
+    return std::unexpected(error(
+        Errc::cannot_open, -fd, fmt::format("cannot open its directory {} to sync it", directory)));
   }
   const int result = kernel_.fsync(fd);
   const int closed = kernel_.close(fd);

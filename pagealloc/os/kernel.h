@@ -47,10 +47,24 @@ enum class Call : std::uint8_t {
 };
 
 inline constexpr std::size_t call_kinds = static_cast<std::size_t>(Call::count);
-inline constexpr std::array<const char*, call_kinds> call_names = {
-    "open",      "close",     "statx",   "ioctl",          "preadv",            "pwritev",
-    "fdatasync", "fsync",     "ftruncate", "fallocate",    "fadvise",           "mmap",
-    "munmap",    "madvise",   "msync",   "io_uring_setup", "io_uring_register", "io_uring_enter"};
+inline constexpr std::array<const char*, call_kinds> call_names = {"open",
+                                                                   "close",
+                                                                   "statx",
+                                                                   "ioctl",
+                                                                   "preadv",
+                                                                   "pwritev",
+                                                                   "fdatasync",
+                                                                   "fsync",
+                                                                   "ftruncate",
+                                                                   "fallocate",
+                                                                   "fadvise",
+                                                                   "mmap",
+                                                                   "munmap",
+                                                                   "madvise",
+                                                                   "msync",
+                                                                   "io_uring_setup",
+                                                                   "io_uring_register",
+                                                                   "io_uring_enter"};
 
 /// Calls made so far, by kind. Subtract two to learn what happened in between.
 struct CallCounts {
@@ -112,7 +126,8 @@ class Kernel {
   virtual int statx(int dirfd, const char* path, int flags, unsigned mask,
                     struct statx* out) noexcept = 0;
   virtual int ioctl(int fd, unsigned long request, void* argument) noexcept = 0;
-  virtual std::int64_t preadv(int fd, const iovec* iov, int count, std::uint64_t offset) noexcept = 0;
+  virtual std::int64_t preadv(int fd, const iovec* iov, int count,
+                              std::uint64_t offset) noexcept = 0;
   virtual std::int64_t pwritev(int fd, const iovec* iov, int count,
                                std::uint64_t offset) noexcept = 0;
   virtual int fdatasync(int fd) noexcept = 0;
@@ -122,8 +137,8 @@ class Kernel {
   virtual int fadvise(int fd, std::uint64_t offset, std::uint64_t bytes, int advice) noexcept = 0;
 
   /// The address, or -errno.
-  virtual std::expected<void*, int> mmap(void* address, std::size_t bytes, int protection, int flags,
-                                         int fd, std::uint64_t offset) noexcept = 0;
+  virtual std::expected<void*, int> mmap(void* address, std::size_t bytes, int protection,
+                                         int flags, int fd, std::uint64_t offset) noexcept = 0;
   virtual int munmap(void* address, std::size_t bytes) noexcept = 0;
   virtual int madvise(void* address, std::size_t bytes, int advice) noexcept = 0;
   virtual int msync(void* address, std::size_t bytes, int flags) noexcept = 0;

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -63,9 +64,13 @@ CallBlock::~CallBlock() {
   for (std::size_t i = 0; i < call_kinds; ++i) registry().retired.of[i] += of[i];
 }
 
+CallBlock& this_threads_block() noexcept {
+  thread_local CallBlock block;  // the first use in a thread allocates, to register the destructor
+  return block;
+}
+
 void count(Call call) noexcept {
-  thread_local CallBlock block;
-  std::atomic<std::uint64_t>& slot = block.of[static_cast<std::size_t>(call)];
+  std::atomic<std::uint64_t>& slot = this_threads_block().of[static_cast<std::size_t>(call)];
   slot.store(slot.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
@@ -159,7 +164,10 @@ class LinuxRing final : public Ring {
   }
   int enable() noexcept override {
     count(Call::io_uring_register);
-    if (const int result = io_uring_enable_rings(&ring_); result < 0) return result;
+    // liburing 2.3 declares io_uring_enable_rings and does not export it.
+    const long enabled =
+        syscall(__NR_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+    if (enabled < 0) return -errno;
     // Saves looking the ring's descriptor up at each enter; older kernels lack it, nothing is lost.
     count(Call::io_uring_register);
     (void)io_uring_register_ring_fd(&ring_);
@@ -209,6 +217,9 @@ class LinuxWorkers final : public Workers {
       stop();
       throw;
     }
+    // Until each has made its first allocation, which must not happen after open().
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [&] { return started_ == threads; });
   }
   ~LinuxWorkers() override { stop(); }
 
@@ -240,7 +251,10 @@ class LinuxWorkers final : public Workers {
   }
 
   void run() noexcept {
+    (void)this_threads_block();
     std::unique_lock lock(mutex_);
+    ++started_;
+    done_.notify_one();
     while (true) {
       ++idle_;
       posted_.wait(lock, [&] { return pieces_ > 0 || stopping_; });
@@ -261,6 +275,7 @@ class LinuxWorkers final : public Workers {
   std::uint64_t pieces_ = 0;
   std::uint64_t finished_ = 0;
   std::uint64_t target_ = UINT64_MAX;  // what wait() waits for
+  unsigned started_ = 0;
   unsigned idle_ = 0;
   bool stopping_ = false;
   std::vector<std::jthread> threads_;  // last: joined before the rest goes

@@ -1,0 +1,238 @@
+// Clauses 7, 8, 11, 12 and 15: what must be on the medium when, and what follows a failure.
+#include <algorithm>
+#include <cstring>
+
+#include "pagealloc/conformance/contract.h"
+
+namespace pagealloc::conformance {
+
+TEST_P(Contract, C07_overlapping_operations_end_a_debug_build) {
+#ifdef NDEBUG
+  GTEST_SKIP() << "asserted in debug builds only, and this is a release build";
+#else
+  ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  const auto submit_two = [&](Op first, Op second) {
+    auto file = open_filled(8);
+    for (Op* op : {&first, &second}) {
+      if (op->verb == Verb::write) op->frame = file->stage(op->page, op->run);
+    }
+    Op* batch[] = {&first, &second};
+    file->submit(batch);
+    Op* done[2];
+    file->reap(done, 2);
+  };
+  const Op read{.run = 2, .page = 3};
+  const Op write{.verb = Verb::write, .page = 4};
+  const Op punch{.verb = Verb::punch, .page = 3};
+  EXPECT_DEATH(submit_two(write, read), "overlaps");
+  EXPECT_DEATH(submit_two(write, write), "overlaps");
+  EXPECT_DEATH(submit_two(read, punch), "overlaps");
+  EXPECT_DEATH(
+      {
+        auto file = open_filled(8);
+        Op op{.page = 6};
+        Op* batch[] = {&op};
+        file->submit(batch);
+        (void)file->resize(6);
+      },
+      "cuts off");
+  submit_two(read, Op{.run = 2, .page = 4});  // reads may overlap
+  submit_two(Op{.verb = Verb::write, .page = 2}, read);
+  if (HasFailure()) return;
+#endif
+}
+
+TEST_P(Contract, C08_sync_covers_what_was_reaped_on_any_handle) {
+  auto file = open_filled(8);
+  auto made = file->another();
+  ASSERT_TRUE(made) << made.error().text();
+  auto other = std::move(*made);
+
+  ASSERT_EQ(write(*file, 2, 1), Errc::ok);
+  kernel_.clear_log();
+  ASSERT_TRUE(sync(*other));
+  EXPECT_EQ(kernel_.count(sync_call()), 1U) << "another handle's sync must reach the kernel";
+
+  ASSERT_EQ(run_one(*file, Op{.verb = Verb::punch, .page = 5}).result, Errc::ok);
+  ASSERT_TRUE(file->resize(10));
+  kernel_.clear_log();
+  ASSERT_TRUE(sync(*file));
+  EXPECT_EQ(kernel_.count(sync_call()), 1U) << "punches and resizes are synced too";
+  if (stores_into_map()) {
+    for (const Record& record : kernel_.log()) {
+      if (record.call != os::Call::msync) continue;
+      EXPECT_EQ(record.flags, MS_SYNC) << "MS_ASYNC does nothing at all on Linux";
+      EXPECT_EQ(record.bytes, 10U * file->geometry().page_bytes) << "all handles' dirty pages";
+    }
+  }
+}
+
+TEST_P(Contract, C11_a_failed_sync_poisons_every_handle_for_good) {
+  auto file = open_filled(8);
+  auto made = file->another();
+  ASSERT_TRUE(made) << made.error().text();
+  auto other = std::move(*made);
+  ASSERT_EQ(write(*file, 2, 1), Errc::ok);
+  kernel_.fail_next(sync_call(), EIO);
+  const auto failed = sync(*file);
+  ASSERT_FALSE(failed) << "the kernel said EIO";
+  EXPECT_EQ(failed.error().code, Errc::io);
+  EXPECT_EQ(failed.error().os_error, EIO);
+
+  kernel_.clear_log();
+  for (PageFile* handle : {file.get(), other.get()}) {
+    EXPECT_EQ(handle->failed(), Errc::poisoned);
+    EXPECT_EQ(run_one(*handle, Op{.verb = Verb::sync}).result, Errc::poisoned)
+        << "a retried fsync succeeds on Linux, and the data is lost";
+    EXPECT_EQ(write(*handle, 3, 1), Errc::poisoned);
+    EXPECT_EQ(run_one(*handle, Op{.verb = Verb::punch, .page = 4}).result, Errc::poisoned);
+    EXPECT_FALSE(handle->resize(20));
+    expect_page(*handle, 1, 0);  // reading goes on
+  }
+  EXPECT_EQ(kernel_.count(sync_call()), 0U) << "nothing may be tried again";
+  EXPECT_EQ(kernel_.count(os::Call::pwritev), 0U);
+}
+
+TEST_P(Contract, C11_a_failed_write_poisons) {
+  auto file = open_filled(8);
+  if (stores_into_map()) {
+    // Stores do not fail: what could not be written shows at msync, tested above. The failure
+    // that a write can have here is that the file has been cut off.
+    std::filesystem::resize_file(path(), 0);
+    std::byte* frame = file->stage(3, 1);
+    ASSERT_NE(frame, nullptr);
+    frame[0] = std::byte{1};
+    EXPECT_EQ(file->failed(), Errc::truncated);
+    EXPECT_NE(run_one(*file, Op{.verb = Verb::write, .page = 3, .frame = frame}).result, Errc::ok);
+    EXPECT_EQ(run_one(*file, Op{.verb = Verb::sync}).result, Errc::truncated);
+    return;
+  }
+  kernel_.fail_next(os::Call::pwritev, EIO);
+  EXPECT_EQ(write(*file, 3, 1), Errc::io);
+  EXPECT_EQ(file->failed(), Errc::poisoned);
+  EXPECT_EQ(run_one(*file, Op{.verb = Verb::sync}).result, Errc::poisoned);
+  EXPECT_EQ(write(*file, 4, 1), Errc::poisoned);
+  expect_page(*file, 4, 0);
+}
+
+TEST_P(Contract, C11_a_failed_read_does_not_poison_nor_does_refused_input) {
+  auto file = open_filled(8);
+  if (file->geometry().base == nullptr) {
+    kernel_.fail_next(os::Call::preadv, EIO);
+    const Op read = run_one(*file, Op{.page = 1});
+    EXPECT_EQ(read.result, Errc::io);
+    EXPECT_EQ(read.os_error, EIO);
+    EXPECT_EQ(read.frame, nullptr) << "a failed read lends nothing";
+  }
+  EXPECT_EQ(run_one(*file, Op{.page = 8}).result, Errc::beyond_end);
+  EXPECT_EQ(run_one(*file, Op{.verb = Verb::write, .page = 1}).result, Errc::bad_argument);
+  EXPECT_EQ(file->failed(), Errc::ok);
+  EXPECT_EQ(write(*file, 1, 1), Errc::ok);
+  EXPECT_TRUE(sync(*file));
+}
+
+TEST_P(Contract, C11_a_full_disk_shows_at_resize_and_is_survived) {
+  auto file = open_filled(8);
+  kernel_.fail_next(os::Call::fallocate, ENOSPC);
+  const auto grown = file->resize(100);
+  ASSERT_FALSE(grown) << "resize must really allocate";
+  EXPECT_EQ(grown.error().code, Errc::disk_full);
+  EXPECT_EQ(file->pages(), 8U);
+  EXPECT_EQ(std::filesystem::file_size(path()), 8U * file->geometry().page_bytes);
+  EXPECT_EQ(file->failed(), Errc::ok);
+
+  ASSERT_TRUE(file->resize(12));
+  EXPECT_EQ(file->pages(), 12U);
+  EXPECT_EQ(write(*file, 11, 1), Errc::ok);
+  ASSERT_TRUE(sync(*file));
+  EXPECT_EQ(raw_page(11), pattern(11, 1));
+  ASSERT_TRUE(file->resize(4));
+  EXPECT_EQ(std::filesystem::file_size(path()), 4U * file->geometry().page_bytes);
+  EXPECT_EQ(run_one(*file, Op{.page = 4}).result, Errc::beyond_end);
+}
+
+TEST_P(Contract, C11_a_punched_page_is_allocated_again_before_it_is_written) {
+  auto file = open_filled(8);
+  ASSERT_EQ(run_one(*file, Op{.verb = Verb::punch, .page = 3}).result, Errc::ok);
+  kernel_.fail_next(os::Call::fallocate, ENOSPC);
+  EXPECT_EQ(write(*file, 3, 1), Errc::disk_full) << "found before anything was changed";
+  EXPECT_EQ(file->failed(), Errc::ok) << "and therefore survived";
+  kernel_.clear_log();
+  EXPECT_EQ(write(*file, 3, 2), Errc::ok);
+  EXPECT_EQ(kernel_.count(os::Call::fallocate), 1U);
+  expect_page(*file, 3, 2);
+}
+
+TEST_P(Contract, C12_open_makes_the_file_and_its_name_durable) {
+  for (const bool existing : {false, true}) {
+    kernel_.clear_log();
+    auto file = try_open(options());
+    ASSERT_TRUE(file) << file.error().text();
+    int file_fd = -1;
+    int directory_fd = -1;
+    bool file_synced = false;
+    bool directory_synced = false;
+    for (const Record& record : kernel_.log()) {
+      if (record.call == os::Call::open && record.path == path()) file_fd = record.fd;
+      if (record.call == os::Call::open && (record.flags & O_DIRECTORY) == O_DIRECTORY) {
+        EXPECT_EQ(record.path, directory_.string());
+        directory_fd = record.fd;
+      }
+      if (record.call == os::Call::fsync && record.fd == file_fd) file_synced = true;
+      if (record.call == os::Call::fsync && record.fd == directory_fd) directory_synced = true;
+      if (record.call == os::Call::preadv) {
+        EXPECT_TRUE(file_synced) << "read before it was synced";
+      }
+    }
+    EXPECT_TRUE(file_synced) << (existing ? "an existing file" : "a new file");
+    EXPECT_TRUE(directory_synced) << (existing ? "an existing file" : "a new file");
+  }
+  kernel_.fail_next(os::Call::fsync, EIO);
+  const auto failed = try_open(options());
+  ASSERT_FALSE(failed) << "open() must not hand out what it could not sync";
+  EXPECT_EQ(failed.error().code, Errc::io);
+}
+
+TEST_P(Contract, C15_write_through_is_asked_of_the_kernel) {
+  Options through = options();
+  through.write_through = true;
+  kernel_.clear_log();
+  auto file = try_open(through);
+  if (stores_into_map()) {
+    ASSERT_FALSE(file) << "stores into a map make no write call that O_DSYNC could cover";
+    EXPECT_EQ(file.error().code, Errc::bad_argument);
+    return;
+  }
+  ASSERT_TRUE(file) << file.error().text();
+  EXPECT_TRUE((*file)->geometry().write_through);
+  const auto log = kernel_.log();
+  EXPECT_TRUE(std::any_of(log.begin(), log.end(), [&](const Record& record) {
+    return record.call == os::Call::open && record.path == path() &&
+           (record.flags & O_DSYNC) == O_DSYNC;
+  })) << "O_DSYNC was not asked for";
+  ASSERT_TRUE((*file)->resize(4));
+  EXPECT_EQ(write(**file, 2, 1), Errc::ok);
+  expect_page(**file, 2, 1);
+}
+
+TEST_P(Contract, C15_trying_direct_reports_what_it_got) {
+  Options attempt = options();
+  attempt.direct = Direct::attempt;
+  for (const bool refused : {false, true}) {
+    if (refused) kernel_.fail_next(os::Call::open, EINVAL);  // as a file system does
+    auto file = try_open(attempt);
+    if (is("pread") || is("mmap")) {
+      EXPECT_EQ(file.has_value(), refused) << "these go through the page cache";
+      continue;
+    }
+    ASSERT_TRUE(file) << file.error().text();
+    EXPECT_EQ((*file)->geometry().direct, !refused);
+  }
+  if (!is("direct") && GetParam().name != "uring") return;
+  kernel_.fail_next(os::Call::open, EINVAL);
+  const auto file = try_open(options());
+  ASSERT_FALSE(file) << "required, refused, and opened all the same";
+  EXPECT_EQ(file.error().code, Errc::not_available);
+}
+
+}  // namespace pagealloc::conformance

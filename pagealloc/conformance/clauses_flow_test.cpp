@@ -1,0 +1,276 @@
+// Clauses 1 to 4, 14 and 17: how operations and frames flow between the caller and the file.
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <thread>
+
+#include "pagealloc/conformance/allocation_counter.h"
+#include "pagealloc/conformance/contract.h"
+
+namespace pagealloc::conformance {
+
+TEST_P(Contract, C01_submit_takes_a_prefix_in_order) {
+  auto file = open_filled(16);
+  std::vector<Op> ops(11);
+  std::vector<Op*> batch;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    ops[i] = Op{.page = i, .user = 100 + i};
+    batch.push_back(&ops[i]);
+  }
+  ASSERT_EQ(file->geometry().depth_max, 8U);
+  ASSERT_EQ(file->submit(batch), 8U) << "submit must stop at depth_max and say so";
+  EXPECT_EQ(file->submit(std::span(batch).subspan(8)), 0U) << "no room, and it must not wait";
+
+  std::vector<Op*> done(16);
+  ASSERT_EQ(file->reap(done, 8), 8U);
+  std::set<std::uint64_t> users;
+  for (std::size_t i = 0; i < 8; ++i) {
+    users.insert(done[i]->user);
+    EXPECT_EQ(done[i]->result, Errc::ok);
+    file->release(done[i]->frame, 1);
+  }
+  EXPECT_EQ(*users.begin(), 100U);
+  EXPECT_EQ(*users.rbegin(), 107U) << "what was taken must be the first eight";
+  EXPECT_EQ(file->submit(std::span(batch).subspan(8)), 3U) << "room again after reap";
+  EXPECT_EQ(file->reap(done, 3), 3U);
+}
+
+TEST_P(Contract, C01_submit_never_waits_for_earlier_operations) {
+  if (is("uring")) {
+    // Queued in user memory: the system call comes with reap.
+    auto file = open_filled(4);
+    Op op{.page = 1};
+    Op* batch[] = {&op};
+    const auto before = kernel_.calls();
+    EXPECT_EQ(file->submit(batch), 1U);
+    EXPECT_EQ(kernel_.calls()[os::Call::io_uring_enter], before[os::Call::io_uring_enter]);
+    Op* done[1];
+    EXPECT_EQ(file->reap(done, 1), 1U);
+  } else if (GetParam().options.threads > 0) {
+    auto file = open_filled(8);
+    kernel_.hold_reads(true);  // no read can end now, so a submit that waits would never return
+    std::vector<Op> ops(8);
+    for (std::size_t i = 0; i < ops.size(); ++i) ops[i].page = i;
+    for (Op& op : ops) {
+      Op* batch[] = {&op};
+      EXPECT_EQ(file->submit(batch), 1U);
+    }
+    Op extra;
+    Op* batch[] = {&extra};
+    EXPECT_EQ(file->submit(batch), 0U);
+    Op* done[8];
+    EXPECT_EQ(file->reap(done, 0), 0U) << "nothing can be done yet, and 0 means do not wait";
+    kernel_.hold_reads(false);
+    EXPECT_EQ(file->reap(done, 8), 8U);
+  } else {
+    // A blocking implementation executes inside submit: it has nothing to wait for.
+    auto file = open_filled(4);
+    Op op{.page = 1};
+    Op* batch[] = {&op};
+    Op* done[1];
+    EXPECT_EQ(file->submit(batch), 1U);
+    EXPECT_EQ(file->reap(done, 0), 1U) << "over when submit returned, so polling finds it";
+  }
+}
+
+TEST_P(Contract, C02_every_operation_comes_back_exactly_once) {
+  auto file = open_filled(16);
+  std::vector<Op> ops(40);
+  for (std::size_t i = 0; i < ops.size(); ++i) ops[i].page = i % 16;
+  std::multiset<Op*> back;
+  std::size_t submitted = 0;
+  for (int turn = 0; turn < 100 && back.size() < ops.size(); ++turn) {
+    std::vector<Op*> batch;
+    for (std::size_t i = submitted; i < ops.size(); ++i) batch.push_back(&ops[i]);
+    submitted += file->submit(batch);
+    std::vector<Op*> done(8);
+    done.resize(file->reap(done, 8));
+    for (Op* op : done) file->release(op->frame, 1);
+    back.insert(done.begin(), done.end());
+  }
+  EXPECT_EQ(back.size(), ops.size());
+  for (Op& op : ops) EXPECT_EQ(back.count(&op), 1U);
+}
+
+TEST_P(Contract, C02_reap_returns_what_is_in_flight_when_asked_for_more) {
+  auto file = open_filled(4);
+  std::vector<Op*> done(8);
+  EXPECT_EQ(file->reap(done, 8), 0U) << "nothing in flight: nothing to wait for";
+  Op ops[3] = {Op{.page = 0}, Op{.page = 1}, Op{.page = 2}};
+  Op* batch[] = {&ops[0], &ops[1], &ops[2]};
+  ASSERT_EQ(file->submit(batch), 3U);
+  EXPECT_EQ(file->reap(done, 8), 3U);
+  EXPECT_EQ(file->reap(done, 8), 0U);
+}
+
+TEST_P(Contract, C02_closing_waits_for_what_is_in_flight) {
+  auto file = open_filled(8);
+  const auto bytes = pattern(5, 1);
+  std::byte* frame = file->stage(5, 1);
+  ASSERT_NE(frame, nullptr);
+  std::memcpy(frame, bytes.data(), bytes.size());
+  Op op{.verb = Verb::write, .page = 5, .frame = frame};
+  Op* batch[] = {&op};
+  ASSERT_EQ(file->submit(batch), 1U);
+  file.reset();
+  EXPECT_EQ(raw_page(5), bytes) << "a submitted write was lost by closing";
+}
+
+TEST_P(Contract, C03_completions_are_pulled_at_the_callers_pace) {
+  auto file = open_filled(8);
+  std::vector<Op> ops(6);
+  std::vector<Op*> batch;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    ops[i] = Op{.page = i, .user = 7000 + i};
+    batch.push_back(&ops[i]);
+  }
+  ASSERT_EQ(file->submit(batch), ops.size());
+  std::set<std::uint64_t> users;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    Op* one[1] = {};
+    ASSERT_EQ(file->reap(one, 1), 1U) << "operation " << i << " was not kept for the next reap";
+    users.insert(one[0]->user);
+    EXPECT_EQ(one[0]->user, 7000 + one[0]->page) << "the user's word belongs to the caller";
+  }
+  EXPECT_EQ(users.size(), ops.size());
+}
+
+TEST_P(Contract, C04_a_read_lends_a_frame_until_release) {
+  auto file = open_filled(32);
+  const std::uint32_t frames = file->geometry().frames;
+  ASSERT_EQ(frames, 16U);
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::byte*> lent;
+    for (PageId page = 0; page < frames; ++page) {
+      const Op op = run_one(*file, Op{.page = page});
+      ASSERT_EQ(op.result, Errc::ok) << "geometry().frames are guaranteed, round " << round;
+      lent.push_back(op.frame);
+    }
+    EXPECT_EQ(std::set(lent.begin(), lent.end()).size(), frames) << "a frame was lent twice";
+    for (PageId page = 0; page < frames; ++page) {
+      const auto expected = pattern(page, 0);
+      EXPECT_EQ(std::memcmp(lent[page], expected.data(), expected.size()), 0)
+          << "page " << page << " changed while it was lent";
+    }
+    for (std::byte* frame : lent) file->release(frame, 1);
+  }
+}
+
+TEST_P(Contract, C04_no_free_frame_is_said_at_once) {
+  auto file = open_filled(32);
+  if (stores_into_map()) {
+    // A file without holes is written in place, and the map has no end of frames. With a hole in
+    // it frames come from the arena.
+    ASSERT_EQ(run_one(*file, Op{.verb = Verb::punch, .page = 31}).result, Errc::ok);
+  }
+  std::vector<std::byte*> staged;
+  for (std::uint32_t i = 0; i < file->geometry().frames; ++i) {
+    staged.push_back(file->stage(i, 1));
+    ASSERT_NE(staged.back(), nullptr) << "geometry().frames are guaranteed";
+  }
+  EXPECT_EQ(file->stage(20, 1), nullptr);
+  const Op read = run_one(*file, Op{.page = 20});
+  if (file->geometry().base == nullptr) {
+    EXPECT_EQ(read.result, Errc::no_frames);
+    EXPECT_EQ(read.frame, nullptr);
+  } else {
+    EXPECT_EQ(read.result, Errc::ok) << "a map lends without frames";
+  }
+  file->release(staged.back(), 1);
+  std::byte* again = file->stage(20, 1);
+  EXPECT_NE(again, nullptr) << "one was released, so one must be had";
+  file->release(again, 1);
+  staged.pop_back();
+  for (std::byte* frame : staged) file->release(frame, 1);
+  EXPECT_EQ(run_one(*file, Op{.page = 20}).result, Errc::ok);
+}
+
+TEST_P(Contract, C04_a_run_is_contiguous_and_coherent) {
+  auto file = open_filled(16);
+  ASSERT_EQ(write(*file, 6, 1), Errc::ok);  // not synced: a run must see it all the same
+  const Op op = run_one(*file, Op{.run = 4, .page = 4});
+  ASSERT_EQ(op.result, Errc::ok);
+  for (PageId page = 4; page < 8; ++page) {
+    const auto expected = pattern(page, page == 6 ? 1 : 0);
+    EXPECT_EQ(
+        std::memcmp(op.frame + (page - 4) * expected.size(), expected.data(), expected.size()), 0)
+        << "page " << page;
+  }
+  file->release(op.frame, 4);
+  // Released whole: every frame can be had again.
+  std::vector<std::byte*> staged;
+  for (std::uint32_t i = 0; i < file->geometry().frames; ++i) {
+    const Op one = run_one(*file, Op{.page = i % 16});
+    ASSERT_EQ(one.result, Errc::ok);
+    staged.push_back(one.frame);
+  }
+  for (std::byte* frame : staged) file->release(frame, 1);
+}
+
+TEST_P(Contract, C14_another_thread_has_a_handle_of_its_own) {
+  auto first = open_filled(64);
+  std::vector<std::unique_ptr<PageFile>> handles;
+  for (int i = 0; i < 3; ++i) {  // made here, used there: a handle is its first user's
+    auto made = first->another();
+    ASSERT_TRUE(made) << made.error().text();
+    handles.push_back(std::move(*made));
+  }
+  std::unique_ptr<PageFile> second = std::move(handles[2]);
+  const auto work = [&](PageFile& file, PageId begin, PageId end) {
+    for (unsigned version = 1; version <= 5; ++version) {
+      for (PageId page = begin; page < end; ++page) {
+        ASSERT_EQ(write(file, page, version), Errc::ok);
+        expect_page(file, page, version);
+      }
+    }
+    ASSERT_TRUE(sync(file));
+  };
+  {
+    std::jthread one([&] { work(*handles[0], 0, 32); });
+    std::jthread two([&] { work(*handles[1], 32, 64); });
+  }
+  expect_page(*first, 40, 5);
+  ASSERT_TRUE(first->resize(80));
+  EXPECT_EQ(second->pages(), 80U) << "handles of one file must agree on its length";
+  first.reset();
+  handles.clear();
+  EXPECT_EQ(write(*second, 70, 1), Errc::ok) << "closed in any order";
+  expect_page(*second, 70, 1);
+}
+
+TEST_P(Contract, C17_no_allocation_after_open) {
+  Options quiet = options();
+  quiet.kernel = nullptr;  // the log of the test kernel allocates
+  auto file = open_filled(64, quiet);
+  Op ops[8];
+  Op* batch[8];
+  Op* done[8];
+  const auto bytes = pattern(0, 0);
+  const auto turn = [&](PageId base) {
+    for (std::size_t i = 0; i < 8; ++i) {
+      ops[i] = Op{.page = (base + i) % 64};
+      if (i % 4 == 3) {
+        ops[i].verb = Verb::write;
+        ops[i].frame = file->stage(ops[i].page, 1);
+        std::memcpy(ops[i].frame, bytes.data(), bytes.size());
+      }
+      batch[i] = &ops[i];
+    }
+    std::size_t good = file->submit(batch) == 8 && file->reap(done, 8) == 8 ? 8 : 0;
+    for (Op& op : ops) {
+      good -= op.result != Errc::ok;
+      if (op.verb == Verb::read) file->release(op.frame, 1);
+    }
+    Op op{.verb = Verb::sync};
+    Op* one[] = {&op};
+    return good == 8 && file->submit(one) == 1 && file->reap(done, 1) == 1;
+  };
+  bool good = turn(0);  // the first use may start the ring
+  const std::uint64_t before = allocations();
+  for (PageId i = 1; i < 50; ++i) good = turn(i * 8) && good;
+  const std::uint64_t after = allocations();
+  EXPECT_TRUE(good);
+  EXPECT_EQ(after - before, 0U) << "allocations in 400 operations";
+}
+
+}  // namespace pagealloc::conformance

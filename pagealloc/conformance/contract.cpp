@@ -1,0 +1,133 @@
+#include "pagealloc/conformance/contract.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "pagealloc/conformance/mutant.h"
+
+namespace pagealloc::conformance {
+
+const std::vector<Variant>& variants() {
+  static const std::vector<Variant> all = [] {
+    std::vector<Variant> list;
+    const auto add = [&](std::string name, const char* impl, auto change) {
+      Options options;
+      options.impl = impl;
+      options.depth = 8;
+      options.frames = 16;
+      change(options);
+      list.push_back({std::move(name), options});
+    };
+    add("pread", "pread", [](Options&) {});
+    add("pread_pool", "pread", [](Options& o) { o.threads = 4; });
+    add("mmap", "mmap", [](Options&) {});
+    add("mmap_map", "mmap", [](Options& o) { o.write_path = WritePath::map; });
+    add("direct", "direct", [](Options&) {});
+    add("uring", "uring", [](Options&) {});
+    add("uring_buffered", "uring", [](Options& o) { o.direct = Direct::off; });
+    return list;
+  }();
+  return all;
+}
+
+void Contract::SetUp() {
+  options_ = GetParam().options;
+  options_.kernel = &kernel_;
+  options_.create = true;
+  // Beside the build, not in /tmp: that is often a tmpfs, which takes O_DIRECT at any alignment.
+  std::string name = (std::filesystem::current_path() / "conformance-XXXXXX").string();
+  ASSERT_NE(mkdtemp(name.data()), nullptr);
+  directory_ = name;
+  auto probe = open(path("probe.pa"), options_);
+  if (!probe && probe.error().code == Errc::not_available) {
+    GTEST_SKIP() << probe.error().cause;
+  }
+  ASSERT_TRUE(probe) << probe.error().text();
+  kernel_.clear_log();
+}
+
+void Contract::TearDown() { std::filesystem::remove_all(directory_); }
+
+std::string Contract::path(const std::string& name) const { return (directory_ / name).string(); }
+
+Result<std::unique_ptr<PageFile>> Contract::try_open(const Options& options) {
+  return open_mutant(path(), options, mutant_from_environment());
+}
+
+std::unique_ptr<PageFile> Contract::open_filled(std::uint64_t pages, Options options) {
+  std::ofstream out(path(), std::ios::binary | std::ios::trunc);
+  const std::uint32_t page_bytes = std::exchange(options_.page_bytes, options.page_bytes);
+  for (PageId page = 0; page < pages; ++page) {
+    const auto bytes = pattern(page, 0);
+    out.write(reinterpret_cast<const char*>(bytes.data()),
+              static_cast<std::streamsize>(bytes.size()));
+  }
+  options_.page_bytes = page_bytes;
+  out.close();
+  EXPECT_TRUE(out.good());
+  auto file = try_open(options);
+  EXPECT_TRUE(file) << file.error().text();
+  return file ? std::move(*file) : nullptr;
+}
+
+std::vector<std::byte> Contract::pattern(PageId page, unsigned version) const {
+  std::vector<std::byte> bytes(options_.page_bytes);
+  std::uint64_t word = (page + 1) * 0x9E3779B97F4A7C15ULL + version * 0xD1B54A32D192ED03ULL;
+  for (std::size_t i = 0; i + sizeof word <= bytes.size(); i += sizeof word) {
+    word = word * 6364136223846793005ULL + 1442695040888963407ULL;
+    std::memcpy(bytes.data() + i, &word, sizeof word);
+  }
+  return bytes;
+}
+
+std::vector<std::byte> Contract::raw_page(PageId page) const {
+  std::ifstream in(path(), std::ios::binary);
+  std::vector<std::byte> bytes(options_.page_bytes);
+  in.seekg(static_cast<std::streamoff>(page * options_.page_bytes));
+  in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<std::size_t>(in.gcount()));
+  return bytes;
+}
+
+void Contract::expect_page(PageFile& file, PageId page, unsigned version) {
+  auto ref = read_page(file, page);
+  ASSERT_TRUE(ref) << ref.error().text();
+  const auto expected = pattern(page, version);
+  EXPECT_EQ(std::memcmp(ref->bytes().data(), expected.data(), expected.size()), 0)
+      << "page " << page << " does not hold version " << version;
+}
+
+std::vector<Op*> Contract::run(PageFile& file, std::vector<Op>& ops) {
+  std::vector<Op*> back;
+  std::size_t submitted = 0;
+  // Bounded, so that an implementation that loses operations fails instead of hanging.
+  for (std::size_t turn = 0; turn < 4 * ops.size() + 4 && back.size() < ops.size(); ++turn) {
+    std::vector<Op*> batch;
+    for (std::size_t i = submitted; i < ops.size(); ++i) batch.push_back(&ops[i]);
+    submitted += file.submit(batch);
+    std::vector<Op*> done(ops.size());
+    done.resize(file.reap(done, 1));
+    back.insert(back.end(), done.begin(), done.end());
+  }
+  return back;
+}
+
+Op Contract::run_one(PageFile& file, const Op& op) {
+  std::vector<Op> ops{op};
+  EXPECT_EQ(run(file, ops).size(), 1U);
+  return ops[0];
+}
+
+Errc Contract::write(PageFile& file, PageId page, unsigned version) {
+  std::byte* frame = file.stage(page, 1);
+  if (frame == nullptr) return Errc::no_frames;
+  const auto bytes = pattern(page, version);
+  std::memcpy(frame, bytes.data(), bytes.size());
+  return run_one(file, Op{.verb = Verb::write, .page = page, .frame = frame}).result;
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Contract, ::testing::ValuesIn(variants()),
+                         [](const auto& variant) { return variant.param.name; });
+
+}  // namespace pagealloc::conformance

@@ -1,0 +1,196 @@
+#include "pagealloc/conformance/test_kernel.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pagealloc::conformance {
+
+using os::Call;
+
+/// Looks at the entries just before they are submitted. One that is to fail becomes a NOP whose
+/// completion is given the error.
+class TestRing final : public os::Ring {
+ public:
+  TestRing(TestKernel& kernel, std::unique_ptr<os::Ring> base)
+      : kernel_(kernel), base_(std::move(base)) {}
+
+  int register_buffers(std::span<const iovec> buffers) noexcept override {
+    const int fault = kernel_.note({.call = Call::io_uring_register});
+    return fault < 0 ? fault : base_->register_buffers(buffers);
+  }
+  int register_files(std::span<const int> files) noexcept override {
+    return base_->register_files(files);
+  }
+  int enable() noexcept override { return base_->enable(); }
+  io_uring_sqe* get_sqe() noexcept override {
+    io_uring_sqe* sqe = base_->get_sqe();
+    if (sqe != nullptr) filled_.push_back(sqe);
+    return sqe;
+  }
+  int enter(unsigned wait_for) noexcept override {
+    for (io_uring_sqe* sqe : std::exchange(filled_, {})) look_at(*sqe);
+    return base_->enter(wait_for);
+  }
+  unsigned drain(std::span<io_uring_cqe> done) noexcept override {
+    const unsigned drained = base_->drain(done);
+    for (io_uring_cqe& cqe : done.first(drained)) {
+      const auto failed = std::find_if(failed_.begin(), failed_.end(), [&](const auto& entry) {
+        return entry.first == cqe.user_data;
+      });
+      if (failed == failed_.end()) continue;
+      cqe.res = failed->second;
+      failed_.erase(failed);
+    }
+    return drained;
+  }
+
+ private:
+  void look_at(io_uring_sqe& sqe) {
+    Record record{.call = Call::count, .offset = sqe.off, .bytes = sqe.len};
+    switch (sqe.opcode) {
+      case IORING_OP_READ:
+      case IORING_OP_READ_FIXED:
+        record.call = Call::preadv;
+        break;
+      case IORING_OP_WRITE:
+      case IORING_OP_WRITE_FIXED:
+        record.call = Call::pwritev;
+        break;
+      case IORING_OP_FSYNC:
+        record.call = Call::fdatasync;
+        break;
+      case IORING_OP_FALLOCATE:
+        record.call = Call::fallocate;
+        record.bytes = sqe.addr;
+        record.flags = static_cast<int>(sqe.len);
+        break;
+      default:
+        return;
+    }
+    if (const int fault = kernel_.note(record); fault < 0) {
+      failed_.emplace_back(sqe.user_data, fault);
+      const std::uint64_t user_data = sqe.user_data;
+      sqe = {};
+      sqe.opcode = IORING_OP_NOP;
+      sqe.user_data = user_data;
+    } else if (record.call == Call::preadv || record.call == Call::pwritev) {
+      sqe.len = static_cast<std::uint32_t>(kernel_.shortened(sqe.len));
+    }
+  }
+
+  TestKernel& kernel_;
+  std::unique_ptr<os::Ring> base_;
+  std::vector<io_uring_sqe*> filled_;
+  std::vector<std::pair<std::uint64_t, int>> failed_;
+};
+
+std::vector<Record> TestKernel::log() const {
+  std::lock_guard lock(mutex_);
+  return log_;
+}
+
+void TestKernel::clear_log() {
+  std::lock_guard lock(mutex_);
+  log_.clear();
+}
+
+std::size_t TestKernel::count(Call call) const {
+  std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(
+      std::count_if(log_.begin(), log_.end(), [&](const Record& r) { return r.call == call; }));
+}
+
+void TestKernel::fail_next(Call call, int os_error) {
+  std::lock_guard lock(mutex_);
+  faults_.push_back({call, os_error});
+}
+
+void TestKernel::hold_reads(bool on) {
+  hold_reads_ = on;
+  hold_reads_.notify_all();
+}
+
+int TestKernel::note(Record record) {
+  std::lock_guard lock(mutex_);
+  const Call call = record.call;
+  log_.push_back(std::move(record));
+  const auto fault =
+      std::find_if(faults_.begin(), faults_.end(), [&](const Fault& f) { return f.call == call; });
+  if (fault == faults_.end()) return 0;
+  const int result = -fault->os_error;
+  faults_.erase(fault);
+  return result;
+}
+
+std::size_t TestKernel::shortened(std::size_t bytes) const {
+  return short_transfers_ && bytes > 512 ? bytes / 2 / 512 * 512 : bytes;
+}
+
+int TestKernel::open(const char* path, int flags, unsigned mode) noexcept {
+  const int fault = note({.call = Call::open, .flags = flags, .path = path});
+  if (fault < 0) return fault;
+  const int fd = base_.open(path, flags, mode);
+  std::lock_guard lock(mutex_);
+  log_.back().fd = fd;
+  return fd;
+}
+
+std::int64_t TestKernel::preadv(int fd, const iovec* iov, int n, std::uint64_t offset) noexcept {
+  const int fault = note({.call = Call::preadv, .fd = fd, .offset = offset, .bytes = iov->iov_len});
+  if (fault < 0) return fault;
+  hold_reads_.wait(true);
+  if (n != 1) return base_.preadv(fd, iov, n, offset);
+  const iovec part{iov->iov_base, shortened(iov->iov_len)};
+  return base_.preadv(fd, &part, 1, offset);
+}
+
+std::int64_t TestKernel::pwritev(int fd, const iovec* iov, int n, std::uint64_t offset) noexcept {
+  const int fault =
+      note({.call = Call::pwritev, .fd = fd, .offset = offset, .bytes = iov->iov_len});
+  if (fault < 0) return fault;
+  if (n != 1) return base_.pwritev(fd, iov, n, offset);
+  const iovec part{iov->iov_base, shortened(iov->iov_len)};
+  return base_.pwritev(fd, &part, 1, offset);
+}
+
+int TestKernel::fdatasync(int fd) noexcept {
+  const int fault = note({.call = Call::fdatasync, .fd = fd});
+  return fault < 0 ? fault : base_.fdatasync(fd);
+}
+
+int TestKernel::fsync(int fd) noexcept {
+  const int fault = note({.call = Call::fsync, .fd = fd});
+  return fault < 0 ? fault : base_.fsync(fd);
+}
+
+int TestKernel::ftruncate(int fd, std::uint64_t bytes) noexcept {
+  const int fault = note({.call = Call::ftruncate, .fd = fd, .bytes = bytes});
+  return fault < 0 ? fault : base_.ftruncate(fd, bytes);
+}
+
+int TestKernel::fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept {
+  const int fault = note({
+      .call = Call::fallocate,
+      .fd = fd,
+      .offset = offset,
+      .bytes = bytes,
+      .flags = mode,
+  });
+  return fault < 0 ? fault : base_.fallocate(fd, mode, offset, bytes);
+}
+
+int TestKernel::msync(void* address, std::size_t bytes, int flags) noexcept {
+  const int fault = note({.call = Call::msync, .bytes = bytes, .flags = flags});
+  return fault < 0 ? fault : base_.msync(address, bytes, flags);
+}
+
+std::expected<std::unique_ptr<os::Ring>, int> TestKernel::io_uring_setup(unsigned entries,
+                                                                         unsigned flags) noexcept {
+  const int fault = note({.call = Call::io_uring_setup, .flags = static_cast<int>(flags)});
+  if (fault < 0) return std::unexpected(fault);
+  auto ring = base_.io_uring_setup(entries, flags);
+  if (!ring) return std::unexpected(ring.error());
+  return std::make_unique<TestRing>(*this, std::move(*ring));
+}
+
+}  // namespace pagealloc::conformance

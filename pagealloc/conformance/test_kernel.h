@@ -1,0 +1,102 @@
+// A kernel for tests: passes every call on to another one, keeps a log, and fails where told to.
+// It stands below the implementations, so what is tested is the code that will run.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "pagealloc/os/kernel.h"
+
+namespace pagealloc::conformance {
+
+/// One call that was made. An entry of a ring is logged, when it is submitted, as the call it
+/// stands for: READ as preadv, FSYNC as fdatasync, FALLOCATE as fallocate.
+struct Record {
+  os::Call call;
+  int fd = -1;
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+  int flags = 0;
+  std::string path = {};
+};
+
+class TestKernel final : public os::Kernel {
+ public:
+  explicit TestKernel(os::Kernel& base = os::linux_kernel()) : base_(base) {}
+
+  std::vector<Record> log() const;
+  void clear_log();
+  /// Calls of this kind in the log.
+  std::size_t count(os::Call call) const;
+
+  /// The next call of this kind fails with `os_error` and does nothing; repeated calls queue up.
+  void fail_next(os::Call call, int os_error);
+  /// Transfers of more than 512 bytes move half, rounded down to 512, while this is set.
+  void set_short_transfers(bool on) { short_transfers_ = on; }
+  /// While set, preadv of pool threads waits. Only for operations executed by workers.
+  void hold_reads(bool on);
+
+  int open(const char* path, int flags, unsigned mode) noexcept override;
+  int close(int fd) noexcept override { return base_.close(fd); }
+  int statx(int dirfd, const char* path, int flags, unsigned mask,
+            struct statx* out) noexcept override {
+    return base_.statx(dirfd, path, flags, mask, out);
+  }
+  int ioctl(int fd, unsigned long request, void* argument) noexcept override {
+    return base_.ioctl(fd, request, argument);
+  }
+  std::int64_t preadv(int fd, const iovec* iov, int count, std::uint64_t offset) noexcept override;
+  std::int64_t pwritev(int fd, const iovec* iov, int count, std::uint64_t offset) noexcept override;
+  int fdatasync(int fd) noexcept override;
+  int fsync(int fd) noexcept override;
+  int ftruncate(int fd, std::uint64_t bytes) noexcept override;
+  int fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept override;
+  int fadvise(int fd, std::uint64_t offset, std::uint64_t bytes, int advice) noexcept override {
+    return base_.fadvise(fd, offset, bytes, advice);
+  }
+  std::expected<void*, int> mmap(void* address, std::size_t bytes, int protection, int flags,
+                                 int fd, std::uint64_t offset) noexcept override {
+    return base_.mmap(address, bytes, protection, flags, fd, offset);
+  }
+  int munmap(void* address, std::size_t bytes) noexcept override {
+    return base_.munmap(address, bytes);
+  }
+  int madvise(void* address, std::size_t bytes, int advice) noexcept override {
+    return base_.madvise(address, bytes, advice);
+  }
+  int msync(void* address, std::size_t bytes, int flags) noexcept override;
+  int guard(void* address, std::size_t bytes,
+            std::atomic<std::uint32_t>* faults) noexcept override {
+    return base_.guard(address, bytes, faults);
+  }
+  void unguard(void* address) noexcept override { base_.unguard(address); }
+  std::expected<std::unique_ptr<os::Ring>, int> io_uring_setup(unsigned entries,
+                                                               unsigned flags) noexcept override;
+  std::uint64_t memlock_limit_bytes() noexcept override { return base_.memlock_limit_bytes(); }
+  std::unique_ptr<os::Workers> start(os::Background& work, unsigned threads) noexcept override {
+    return base_.start(work, threads);
+  }
+  os::CallCounts calls() const noexcept override { return base_.calls(); }
+
+ private:
+  friend class TestRing;
+  struct Fault {
+    os::Call call;
+    int os_error;
+  };
+  /// Logs the call; returns -errno when it is to fail, else 0.
+  int note(Record record);
+  std::size_t shortened(std::size_t bytes) const;
+
+  os::Kernel& base_;
+  mutable std::mutex mutex_;
+  std::vector<Record> log_;
+  std::deque<Fault> faults_;
+  std::atomic<bool> short_transfers_{false};
+  std::atomic<bool> hold_reads_{false};
+};
+
+}  // namespace pagealloc::conformance

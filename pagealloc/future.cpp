@@ -1,0 +1,143 @@
+#include "pagealloc/future.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+namespace pagealloc {
+
+namespace {
+
+// Before each coroutine frame: whose it is, so that operator delete can find the way back.
+struct alignas(__STDCPP_DEFAULT_NEW_ALIGNMENT__) FrameHeader {
+  Loop* loop;
+};
+
+// The slot that a future has which came when the table was full.
+constexpr std::uint32_t no_slot = UINT32_MAX;
+
+[[noreturn]] void die(const char* what) {
+  std::fputs(what, stderr);
+  std::abort();
+}
+
+}  // namespace
+
+// --- Future -------------------------------------------------------------------------------------
+
+Future::Future(Future&& other) noexcept
+    : loop_(std::exchange(other.loop_, nullptr)), slot_(other.slot_) {}
+
+Future::~Future() {
+  if (loop_ != nullptr && slot_ != no_slot) loop_->drop(slot_);
+}
+
+bool Future::await_ready() const noexcept {
+  if (loop_ == nullptr) die("pagealloc: a future was awaited twice, or after it was moved from\n");
+  return slot_ == no_slot || loop_->slots_[slot_].done;
+}
+
+void Future::await_suspend(std::coroutine_handle<> waiter) noexcept {
+  loop_->slots_[slot_].waiter = waiter;
+}
+
+Op Future::await_resume() noexcept {
+  Loop& loop = *std::exchange(loop_, nullptr);
+  if (slot_ == no_slot) return Op{.result = Errc::no_frames};
+  const Op op = loop.slots_[slot_].op;
+  loop.free_slot(slot_);
+  return op;
+}
+
+// --- Task ---------------------------------------------------------------------------------------
+
+void* Task::take_frame(Loop& loop, std::size_t bytes) noexcept {
+  if (loop.free_frames_.empty() || bytes + sizeof(FrameHeader) > loop.frame_bytes_) return nullptr;
+  std::byte* memory = loop.free_frames_.back();
+  loop.free_frames_.pop_back();
+  return new (memory) FrameHeader{&loop} + 1;
+}
+
+void Task::give_frame(void* frame) noexcept {
+  FrameHeader* header = static_cast<FrameHeader*>(frame) - 1;
+  // The vector had this place before the frame was taken out: no allocation.
+  header->loop->free_frames_.push_back(reinterpret_cast<std::byte*>(header));
+}
+
+// --- Loop ---------------------------------------------------------------------------------------
+
+Loop::Loop(PageFile& file, Limits limits) : file_(file), slots_(limits.operations) {
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) slots_[i].next_free = i + 1;
+  pending_.reserve(limits.operations);
+  constexpr std::size_t align = alignof(FrameHeader);
+  frame_bytes_ = (limits.task_bytes + sizeof(FrameHeader) + align - 1) / align * align;
+  frames_ = std::make_unique<std::byte[]>(frame_bytes_ * limits.tasks);
+  free_frames_.reserve(limits.tasks);
+  for (std::uint32_t i = 0; i < limits.tasks; ++i) {
+    free_frames_.push_back(frames_.get() + i * frame_bytes_);
+  }
+}
+
+Loop::~Loop() { run(); }
+
+Future Loop::read(PageId page, std::uint32_t run) noexcept {
+  return start(Verb::read, page, nullptr, run);
+}
+Future Loop::write(PageId page, std::byte* frame, std::uint32_t run) noexcept {
+  return start(Verb::write, page, frame, run);
+}
+Future Loop::sync() noexcept { return start(Verb::sync, 0, nullptr, 1); }
+Future Loop::punch(PageId page, std::uint32_t run) noexcept {
+  return start(Verb::punch, page, nullptr, run);
+}
+
+Future Loop::start(Verb verb, PageId page, std::byte* frame, std::uint32_t run) noexcept {
+  if (first_free_ == slots_.size()) return Future(*this, no_slot);
+  const std::uint32_t index = first_free_;
+  Slot& slot = slots_[index];
+  first_free_ = slot.next_free;
+  slot.op = Op{.verb = verb, .run = run, .page = page, .frame = frame, .user = index};
+  slot.waiter = nullptr;
+  slot.done = false;
+  slot.dropped = false;
+  pending_.push_back(&slot.op);
+  return Future(*this, index);
+}
+
+bool Loop::step() noexcept {
+  const std::size_t taken = file_.submit(pending_);
+  pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(taken));
+  in_flight_ += static_cast<std::uint32_t>(taken);
+  if (in_flight_ == 0) return false;
+  std::array<Op*, 64> done;
+  const std::size_t reaped = file_.reap(done, 1);
+  in_flight_ -= static_cast<std::uint32_t>(reaped);
+  for (std::size_t i = 0; i < reaped; ++i) finish(*done[i]);
+  return true;
+}
+
+void Loop::finish(Op& op) noexcept {
+  const auto index = static_cast<std::uint32_t>(op.user);
+  Slot& slot = slots_[index];
+  slot.done = true;
+  if (slot.dropped) {
+    if (op.verb == Verb::read) file_.release(op.frame, op.run);
+    free_slot(index);
+  } else if (slot.waiter) {
+    slot.waiter.resume();  // only from here, so waits never nest on the stack
+  }
+}
+
+void Loop::drop(std::uint32_t index) noexcept {
+  Slot& slot = slots_[index];
+  slot.dropped = true;
+  if (slot.done) finish(slot.op);
+}
+
+void Loop::free_slot(std::uint32_t index) noexcept {
+  slots_[index].next_free = first_free_;
+  first_free_ = index;
+}
+
+}  // namespace pagealloc
