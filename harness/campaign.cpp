@@ -1,0 +1,246 @@
+#include "harness/campaign.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <bit>
+#include <regex>
+
+#include "harness/fio.h"
+#include "harness/machine.h"
+#include "harness/workload.h"
+
+namespace pagealloc::harness {
+
+std::atomic<bool> interrupted = false;
+
+namespace {
+
+constexpr std::uint64_t mebibyte = 1ULL << 20;
+constexpr std::uint64_t write_file_bytes = 256 * mebibyte;
+
+/// Time that one side of one pair should take. Shorter ones drown in fio's own millisecond clock.
+double seconds_of(Mode mode) {
+  switch (mode) {
+    case Mode::quick:
+      return 0.1;
+    case Mode::standard:
+      return 0.25;
+    case Mode::full:
+      return 1.0;
+  }
+  return 0.25;
+}
+
+std::uint32_t rounds_of(Mode mode) {
+  switch (mode) {
+    case Mode::quick:
+      return 3;
+    case Mode::standard:
+      return 7;
+    case Mode::full:
+      return 10;
+  }
+  return 7;
+}
+
+std::uint64_t file_bytes_of(Mode mode) {
+  switch (mode) {
+    case Mode::quick:
+      return 256 * mebibyte;
+    case Mode::standard:
+      return 1024 * mebibyte;
+    case Mode::full:
+      return 2048 * mebibyte;
+  }
+  return 1024 * mebibyte;
+}
+
+}  // namespace
+
+Campaign::Campaign(const Plan& plan)
+    : plan_(plan), rounds_(plan.rounds != 0 ? plan.rounds : rounds_of(plan.mode)) {
+  const std::regex filter(plan.filter.empty() ? "." : plan.filter);
+  for (Job& job : jobs_of(plan.mode, plan.page_bytes)) {
+    if (!std::regex_search(job.name(), filter)) continue;
+    Series series;
+    series.reason = job.unavailable;
+    series.job = std::move(job);
+    all_.push_back(std::move(series));
+  }
+}
+
+std::expected<void, std::string> Campaign::prepare() {
+  const std::uint64_t free_bytes = disk_free_bytes(plan_.directory);
+  if (plan_.file_bytes == 0) {
+    plan_.file_bytes = file_bytes_of(plan_.mode);
+    // 100 GB where there is room: no page cache of a small machine holds that.
+    constexpr std::uint64_t huge_bytes = 100'000'000'000;
+    if (plan_.mode == Mode::full && free_bytes > huge_bytes + huge_bytes / 5) {
+      plan_.file_bytes = huge_bytes / (4 * mebibyte) * (4 * mebibyte);
+    }
+    // Warm reads need it in memory twice over, and the disk should not be filled.
+    const std::uint64_t room = std::min(memory_available_bytes() / 2, free_bytes / 3);
+    const bool huge = plan_.file_bytes > file_bytes_of(plan_.mode);
+    if (!huge) plan_.file_bytes = std::min(plan_.file_bytes, std::bit_floor(room));
+  }
+  if (plan_.file_bytes < 16 * mebibyte) {
+    return std::unexpected(fmt::format("{}: {} bytes are free there, which is too little",
+                                       plan_.directory, free_bytes));
+  }
+  Progress progress(1);
+  const auto make = [&](const char* name, std::uint64_t bytes) {
+    return Scratch::make(plan_.directory + "/" + name, bytes, plan_.page_bytes, [&](double share) {
+      progress.note(fmt::format("writing {} MiB of real data", bytes / mebibyte), share);
+      return !interrupted.load();
+    });
+  };
+  auto read_file = make("read.pa", plan_.file_bytes);
+  if (!read_file) return std::unexpected(read_file.error());
+  read_file_.emplace(std::move(*read_file));
+  auto write_file = make("write.pa", std::min(write_file_bytes, plan_.file_bytes));
+  if (!write_file) return std::unexpected(write_file.error());
+  write_file_.emplace(std::move(*write_file));
+  if (plan_.mode == Mode::full) {
+    auto limit = MemoryLimit::make(plan_.file_bytes / 8);
+    if (limit) {
+      limit_.emplace(std::move(*limit));
+    } else {
+      limit_reason_ = limit.error();
+    }
+  }
+  return {};
+}
+
+std::string Campaign::cold_method() const {
+  std::string method = "posix_fadvise(DONTNEED), 0 % resident by mincore before each measurement";
+  if (limit_)
+    method += ", in " + limit_->describe() + fmt::format(", file {} bytes", plan_.file_bytes);
+  if (!limit_reason_.empty()) method += "; no memory limit: " + limit_reason_;
+  return method;
+}
+
+const Scratch& Campaign::file_of(const Job& job) const {
+  return job.workload == Workload::durable_write ? *write_file_ : *read_file_;
+}
+
+Request Campaign::request_of(const Series& series, std::uint32_t round) const {
+  const std::uint64_t slots = file_of(series.job).pages() / series.job.run;
+  return {.ops = std::min(series.ops, slots),
+          .common_ops = std::min({common_ops_, series.ops, slots}),
+          .seed = plan_.seed + round};
+}
+
+/// Brings the page cache into the state that the workload is about, and proves it.
+std::expected<void, std::string> Campaign::set_cache(Series& series) {
+  const Scratch& file = file_of(series.job);
+  series.resident = -1;
+  if (series.job.workload == Workload::durable_write) return {};
+  const bool warm = series.job.workload == Workload::random_warm;
+  auto set = warm ? file.make_warm() : file.make_cold();
+  if (set) series.resident = warm ? 1 : 0;
+  return set;
+}
+
+std::uint64_t Campaign::ops_for(const Job& job, double ops_per_second) const {
+  const std::uint64_t pages = file_of(job).pages();
+  const std::uint64_t slots = pages / job.run;
+  if (plan_.mode == Mode::full && job.workload == Workload::random_warm) return 1'000'000;
+  if (plan_.mode == Mode::full && job.workload == Workload::durable_write) {
+    return 100'000 / rounds_;
+  }
+  if (plan_.mode == Mode::full && job.workload == Workload::sequential_read) {
+    return std::min(slots, 1024 * mebibyte / (job.run * std::uint64_t{plan_.page_bytes}));
+  }
+  const auto wanted = static_cast<std::uint64_t>(ops_per_second * seconds_of(plan_.mode));
+  const std::uint64_t least = std::max<std::uint64_t>(4 * job.depth, job.batch);
+  std::uint64_t ops = std::clamp(wanted, least, std::max(least, slots));
+  // Whole batches, and the same number for each of fio's threads.
+  const std::uint64_t unit = std::max<std::uint64_t>(job.batch, 1) * job.threads;
+  ops = std::max<std::uint64_t>(ops / unit, 1) * unit;
+  return std::min(ops, std::max<std::uint64_t>(slots / unit * unit, 1));
+}
+
+void Campaign::calibrate(Series& series) {
+  if (!series.reason.empty() || interrupted) return;
+  const Job& job = series.job;
+  series.ops = job.batch > 0 ? std::max<std::uint64_t>(2 * job.batch, 32) : 100 + 20 * job.depth;
+  if (job.workload == Workload::random_warm) series.ops = 20'000;
+  Series trial = series;
+  if (job.noise ? !measure_fio(trial, 0, trial.rounds) : !measure_ours(trial, 0)) {
+    series.reason = trial.reason;
+    return;
+  }
+  series.ops = ops_for(job, trial.rounds.back().ops_per_second);
+  // What all read alike, whatever their speed: the fewest operations of any reading job.
+  if (job.batch == 0 && job.run == 1 && !job.noise && job.use == Use::sum) {
+    common_ops_ = common_ops_ == 0 ? series.ops : std::min(common_ops_, series.ops);
+  }
+}
+
+void Campaign::measure(Series& series, std::uint32_t round) {
+  if (!series.reason.empty() || interrupted) return;
+  const bool limited = limit_ && series.job.workload == Workload::random_cold;
+  if (limited) {
+    if (const auto entered = limit_->enter(); !entered) {
+      series.reason = entered.error();
+      return;
+    }
+  }
+  const auto ours = [&] {
+    return series.job.noise ? measure_fio(series, round, series.rounds)
+                            : measure_ours(series, round);
+  };
+  const bool has_peer = !series.job.peer.empty() && series.peer_reason.empty();
+  const auto peer = [&] {
+    return !has_peer || measure_fio(series, round + rounds_, series.peer_rounds);
+  };
+  // A B, then B A: a drift of the machine favours neither.
+  const bool good = round % 2 == 0 ? ours() && peer() : peer() && ours();
+  if (limited) limit_->leave();
+  // Half a pair is no pair.
+  if (!good && has_peer) {
+    const std::size_t pairs = std::min(series.rounds.size(), series.peer_rounds.size());
+    if (series.peer_reason.empty()) series.rounds.resize(pairs);
+    series.peer_rounds.resize(pairs);
+  }
+}
+
+bool Campaign::measure_ours(Series& series, std::uint32_t round) {
+  std::expected<Round, std::string> result;
+  if (auto set = set_cache(series); !set) {
+    result = std::unexpected(set.error());
+  } else {
+    result =
+        run_workload(series.job, file_of(series.job), request_of(series, round), series.latencies);
+  }
+  if (!result) {
+    series.reason = result.error();
+    wrong_bytes_ = wrong_bytes_ || series.reason.find("WRONG BYTES") != std::string::npos;
+    return false;
+  }
+  series.rounds.push_back(*result);
+  return !interrupted;
+}
+
+bool Campaign::measure_fio(Series& series, std::uint32_t round, std::vector<Round>& into) {
+  const Request request = request_of(series, round);
+  std::expected<Round, std::string> result;
+  if (auto set = set_cache(series); !set) {
+    result = std::unexpected(set.error());
+  } else {
+    result = run_fio(series.job, file_of(series.job), request);
+  }
+  if (interrupted) return false;  // fio has had the Ctrl-C too, and was cut short
+  if (!result) {
+    series.peer_reason = result.error();
+    return false;
+  }
+  const auto command = fio_command(series.job, file_of(series.job), request);
+  series.peer_job = fmt::format("{}", fmt::join(command, " "));
+  into.push_back(*result);
+  return true;
+}
+
+}  // namespace pagealloc::harness

@@ -1,0 +1,73 @@
+// A whole run: every job, round after round, ours and fio's in turn, and what else is asked.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/memory_limit.h"
+#include "harness/progress.h"
+#include "harness/results.h"
+#include "harness/scratch.h"
+#include "harness/workload.h"
+
+namespace pagealloc::harness {
+
+struct Plan {
+  Mode mode = Mode::standard;
+  std::uint32_t page_bytes = 4096;
+  std::uint64_t file_bytes = 0;  ///< 0: chosen by mode, memory and disk
+  std::uint32_t rounds = 0;      ///< 0: chosen by mode
+  std::uint64_t seed = 1;
+  std::string directory;  ///< where the measured files lie
+  std::string filter;     ///< regular expression on Job::name(); empty: all
+};
+
+/// Set by SIGINT and SIGTERM: finish the step, keep what was measured.
+extern std::atomic<bool> interrupted;
+
+class Campaign {
+ public:
+  explicit Campaign(const Plan& plan);
+
+  /// Makes the files. An error is why nothing can be measured in that directory.
+  std::expected<void, std::string> prepare();
+  /// Finds out how many operations of each job take as long as one measurement should.
+  void calibrate(Series& series);
+  /// Measures one job once, and fio once, in an order that changes from round to round.
+  void measure(Series& series, std::uint32_t round);
+  /// The questions that are not a row: the cost of the copy, a file larger than memory.
+  nlohmann::json extras();
+
+  std::vector<Series>& all() { return all_; }
+  std::uint32_t rounds() const { return rounds_; }
+  const Plan& plan() const { return plan_; }
+  std::string cold_method() const;
+  /// A row had wrong bytes: the run's figures are worth nothing.
+  bool wrong_bytes() const { return wrong_bytes_; }
+
+ private:
+  const Scratch& file_of(const Job& job) const;
+  Request request_of(const Series& series, std::uint32_t round) const;
+  std::uint64_t ops_for(const Job& job, double ops_per_second) const;
+  std::expected<void, std::string> set_cache(Series& series);
+  bool measure_ours(Series& series, std::uint32_t round);
+  bool measure_fio(Series& series, std::uint32_t round, std::vector<Round>& into);
+  nlohmann::json copy_cost() const;
+  nlohmann::json beyond_memory();
+
+  Plan plan_;
+  std::uint32_t rounds_;
+  std::vector<Series> all_;
+  std::optional<Scratch> read_file_;
+  std::optional<Scratch> write_file_;
+  std::optional<MemoryLimit> limit_;  // full: cold rows run under it
+  std::string limit_reason_;
+  std::uint64_t common_ops_ = 0;
+  bool wrong_bytes_ = false;
+};
+
+}  // namespace pagealloc::harness

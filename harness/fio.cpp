@@ -1,0 +1,105 @@
+#include "harness/fio.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "harness/process.h"
+
+namespace pagealloc::harness {
+
+namespace {
+
+bool goes_direct(const Job& job) {
+  const bool by_default = job.options.impl == "direct" || job.options.impl == "uring";
+  return job.options.direct.value_or(by_default ? Direct::require : Direct::off) != Direct::off;
+}
+
+const char* pattern_of(Workload workload) {
+  switch (workload) {
+    case Workload::sequential_read:
+      return "read";
+    case Workload::durable_write:
+      return "randwrite";
+    default:
+      return "randread";
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> fio_command(const Job& job, const Scratch& file, const Request& request) {
+  const std::uint64_t ops_per_thread = std::max<std::uint64_t>(request.ops / job.threads, 1);
+  std::vector<std::string> command = {
+      "fio", "--name=peer", "--output-format=json", "--thread", "--group_reporting",
+      // One file, laid out already; the same number of operations; no page twice.
+      "--filename=" + file.path(), "--allow_file_create=0", "--fallocate=none",
+      fmt::format("--size={}", file.bytes()), fmt::format("--number_ios={}", ops_per_thread),
+      fmt::format("--randseed={}", request.seed + 1), "--percentile_list=50:99:99.9",
+      fmt::format("--rw={}", pattern_of(job.workload)), "--ioengine=" + job.peer,
+      fmt::format("--bs={}", job.run * job.options.page_bytes),
+      fmt::format("--numjobs={}", job.threads),
+      fmt::format("--direct={}", goes_direct(job) ? 1 : 0),
+      // The page cache is as we left it, warm or cold: fio need not drop it, nor may it.
+      "--invalidate=0"};
+  if (job.workload == Workload::durable_write) {
+    command.push_back(fmt::format("--fdatasync={}", job.batch));
+    command.push_back("--overwrite=1");
+  }
+  if (job.peer == "io_uring") {
+    command.push_back(fmt::format("--iodepth={}", job.depth));
+    command.push_back(fmt::format("--iodepth_batch_submit={}", job.wait_for()));
+    command.push_back(fmt::format("--iodepth_batch_complete_min={}", job.wait_for()));
+    command.push_back(fmt::format("--iodepth_batch_complete_max={}", job.depth));
+    command.push_back("--fixedbufs");
+    command.push_back("--registerfiles");
+  }
+  return command;
+}
+
+std::expected<Round, std::string> run_fio(const Job& job, const Scratch& file,
+                                          const Request& request) {
+  const auto output = run_process(fio_command(job, file, request));
+  if (!output) return std::unexpected(output.error());
+  if (output->exit_code != 0) {
+    return std::unexpected(fmt::format("fio ended with {}: {}", output->exit_code,
+                                       output->error.substr(0, output->error.find('\n'))));
+  }
+  const auto report = nlohmann::json::parse(output->out, nullptr, false);
+  if (report.is_discarded() || !report.contains("jobs") || report["jobs"].empty()) {
+    return std::unexpected(std::string("fio printed something that is not its JSON"));
+  }
+  const auto& whole = report["jobs"][0];
+  const auto& part = whole[job.workload == Workload::durable_write ? "write" : "read"];
+  Round round;
+  round.ops = part["total_ios"].get<std::uint64_t>();
+  round.seconds = part["runtime"].get<double>() / 1000;
+  if (round.ops == 0 || round.seconds <= 0) {
+    return std::unexpected(std::string("fio did nothing: too few operations to time"));
+  }
+  round.ops_per_second = static_cast<double>(round.ops) / round.seconds;
+  round.bytes_per_second = round.ops_per_second * job.run * job.options.page_bytes;
+  if (job.batch == 0) {  // of a write fio times the write alone, we the way to durability
+    const auto& percentile = part["clat_ns"]["percentile"];
+    round.p50_ns = percentile["50.000000"].get<double>();
+    round.p99_ns = percentile["99.000000"].get<double>();
+    round.p999_ns = percentile["99.900000"].get<double>();
+  }
+  // Percentages of one thread's run time, averaged over the threads.
+  const double cpu_share = (whole["usr_cpu"].get<double>() + whole["sys_cpu"].get<double>()) / 100;
+  const auto ops = static_cast<double>(round.ops);
+  round.cpu_ns_per_op = cpu_share * round.seconds * 1e9 * job.threads / ops;
+  round.minor_faults_per_op = whole["minf"].get<double>() / ops;
+  round.major_faults_per_op = whole["majf"].get<double>() / ops;
+  return round;
+}
+
+std::string fio_version() {
+  const auto output = run_process({"fio", "--version"});
+  if (!output || output->exit_code != 0) return "";
+  return output->out.substr(0, output->out.find('\n'));
+}
+
+}  // namespace pagealloc::harness

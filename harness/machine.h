@@ -1,0 +1,21 @@
+// What was measured on: the facts without which no figure means anything.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace pagealloc::harness {
+
+/// Processor, memory, kernel, distribution, and the file system and device under `directory`.
+/// A fact that cannot be found out is null.
+nlohmann::json machine_facts(const std::string& directory);
+
+/// TLB shootdown interrupts of all processors since boot; -1 where the kernel does not count them.
+std::int64_t tlb_shootdowns();
+
+/// Bytes free for a new file in `directory`, and memory that could be had; 0 when unknown.
+std::uint64_t disk_free_bytes(const std::string& directory);
+std::uint64_t memory_available_bytes();
+
+}  // namespace pagealloc::harness

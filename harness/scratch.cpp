@@ -1,0 +1,133 @@
+#include "harness/scratch.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "harness/sequence.h"
+
+namespace pagealloc::harness {
+
+namespace {
+
+std::unexpected<std::string> failed(const char* what, const std::string& path) {
+  return std::unexpected(fmt::format("{}: {}: {}", path, what, std::strerror(errno)));
+}
+
+}  // namespace
+
+std::uint64_t word_of(std::uint64_t page, std::uint64_t index) {
+  return mix(page + 1) + mix(~index);
+}
+
+std::uint64_t page_sum(std::uint64_t page, std::uint32_t page_bytes) {
+  const std::uint64_t words = page_bytes / sizeof(std::uint64_t);
+  static thread_local std::uint64_t places_for = 0;
+  static thread_local std::uint64_t places = 0;
+  if (places_for != words) {
+    places_for = words;
+    places = 0;
+    for (std::uint64_t i = 0; i < words; ++i) places += mix(~i);
+  }
+  return words * mix(page + 1) + places;
+}
+
+std::expected<Scratch, std::string> Scratch::make(const std::string& path, std::uint64_t bytes,
+                                                  std::uint32_t page_bytes,
+                                                  const std::function<bool(double)>& progress) {
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return failed("cannot create", path);
+  Scratch scratch(path, fd, bytes, page_bytes);
+  constexpr std::uint64_t chunk_bytes = 4U << 20;
+  std::vector<std::uint64_t> chunk(chunk_bytes / sizeof(std::uint64_t));
+  const std::uint64_t words = page_bytes / sizeof(std::uint64_t);
+  std::vector<std::uint64_t> places(words);
+  for (std::uint64_t i = 0; i < words; ++i) places[i] = mix(~i);
+  for (std::uint64_t offset = 0; offset < bytes;) {
+    const std::uint64_t length = std::min(chunk_bytes, bytes - offset);
+    for (std::uint64_t word = 0; word < length / sizeof(std::uint64_t); ++word) {
+      chunk[word] = mix(offset / page_bytes + word / words + 1) + places[word % words];
+    }
+    const ssize_t written = pwrite(fd, chunk.data(), length, static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return failed("cannot fill", path);
+    if (static_cast<std::uint64_t>(written) % page_bytes != 0) {
+      return std::unexpected(fmt::format("{}: cannot fill: the disk is full", path));
+    }
+    offset += static_cast<std::uint64_t>(written);
+    if (!progress(static_cast<double>(offset) / static_cast<double>(bytes))) {
+      return std::unexpected(std::string("interrupted"));
+    }
+  }
+  if (fsync(fd) < 0) return failed("cannot sync", path);
+  return scratch;
+}
+
+Scratch::Scratch(Scratch&& other) noexcept
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      bytes_(other.bytes_),
+      page_bytes_(other.page_bytes_) {}
+
+Scratch::~Scratch() {
+  if (fd_ < 0) return;
+  (void)unlink(path_.c_str());
+  (void)close(fd_);
+}
+
+std::expected<double, std::string> Scratch::resident() const {
+  const auto system_page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  void* map = mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, fd_, 0);
+  if (map == MAP_FAILED) return failed("cannot map", path_);
+  std::vector<unsigned char> there((bytes_ + system_page - 1) / system_page);
+  const int result = mincore(map, bytes_, there.data());
+  const int mincore_errno = errno;
+  munmap(map, bytes_);
+  errno = mincore_errno;
+  if (result < 0) return failed("mincore", path_);
+  const auto count = std::count_if(there.begin(), there.end(), [](auto c) { return (c & 1) != 0; });
+  return static_cast<double>(count) / static_cast<double>(there.size());
+}
+
+std::expected<void, std::string> Scratch::make_cold() const {
+  double share = 1;
+  // A few pages may be locked for a moment by write-back or readahead that is just ending.
+  for (int tries = 0; tries < 5; ++tries) {
+    if (fdatasync(fd_) < 0) return failed("cannot sync", path_);  // dirty pages would stay
+    errno = posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);
+    if (errno != 0) return failed("cannot drop from the page cache", path_);
+    const auto left = resident();
+    if (!left) return std::unexpected(left.error());
+    share = *left;
+    if (share == 0) return {};
+  }
+  return std::unexpected(
+      fmt::format("{:.4f} % of the file stays in the page cache here (a file "
+                  "system in memory has no cold reads)",
+                  100 * share));
+}
+
+std::expected<void, std::string> Scratch::make_warm() const {
+  if (const auto share = resident(); share && *share == 1) return {};
+  std::vector<char> chunk(1U << 20);
+  for (std::uint64_t offset = 0; offset < bytes_;) {
+    const ssize_t got = pread(fd_, chunk.data(), chunk.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return failed("cannot read", path_);
+    offset += static_cast<std::uint64_t>(got);
+  }
+  const auto share = resident();
+  if (!share) return std::unexpected(share.error());
+  if (*share == 1) return {};
+  return std::unexpected(
+      fmt::format("only {:.2f} % of the file fit into the page cache", 100 * *share));
+}
+
+}  // namespace pagealloc::harness

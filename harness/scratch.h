@@ -1,0 +1,50 @@
+// The files that are measured: real bytes on the disk in question, warm or cold as asked, proven.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <string>
+
+namespace pagealloc::harness {
+
+/// What every word of every page holds, so that a sum over pages can be checked without reading
+/// them again: a word that belongs to the page plus one that belongs to the place in it. Rejected:
+/// zeros or a repeated block, which a disk or a hypervisor may store once; and sparse files, which
+/// do no I/O at all.
+std::uint64_t word_of(std::uint64_t page, std::uint64_t index);
+/// The sum of all words of a page, modulo 2^64.
+std::uint64_t page_sum(std::uint64_t page, std::uint32_t page_bytes);
+
+/// A file of `bytes` bytes that is deleted at the end. Not thread safe.
+class Scratch {
+ public:
+  /// Writes and syncs it; `progress` is told the share done and may say false to stop.
+  static std::expected<Scratch, std::string> make(const std::string& path, std::uint64_t bytes,
+                                                  std::uint32_t page_bytes,
+                                                  const std::function<bool(double)>& progress);
+  Scratch(Scratch&& other) noexcept;
+  Scratch& operator=(Scratch&&) = delete;
+  ~Scratch();
+
+  const std::string& path() const { return path_; }
+  std::uint64_t bytes() const { return bytes_; }
+  std::uint64_t pages() const { return bytes_ / page_bytes_; }
+
+  /// The share of the file that is in the page cache, 0 ... 1 (mincore).
+  std::expected<double, std::string> resident() const;
+  /// Throws it out of the page cache, and proves it: an error unless nothing is left.
+  std::expected<void, std::string> make_cold() const;
+  /// Reads it all into the page cache, and proves it: an error unless all of it is there.
+  std::expected<void, std::string> make_warm() const;
+
+ private:
+  Scratch(std::string path, int fd, std::uint64_t bytes, std::uint32_t page_bytes)
+      : path_(std::move(path)), fd_(fd), bytes_(bytes), page_bytes_(page_bytes) {}
+  std::string path_;
+  int fd_;
+  std::uint64_t bytes_;
+  std::uint32_t page_bytes_;
+};
+
+}  // namespace pagealloc::harness

@@ -1,0 +1,321 @@
+#include "harness/workload.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "harness/meter.h"
+#include "harness/sequence.h"
+#include "pagealloc/open.h"
+
+namespace pagealloc::harness {
+
+namespace {
+
+/// Every word added up, so that every byte is really touched. Four sums, so that the additions do
+/// not wait for each other and memory is what is measured.
+std::uint64_t sum_words(const std::byte* bytes, std::size_t count) {
+  const auto* words = reinterpret_cast<const std::uint64_t*>(bytes);
+  std::uint64_t sums[4] = {};
+  for (std::size_t i = 0; i < count / sizeof(std::uint64_t); i += 4) {
+    for (std::size_t lane = 0; lane < 4; ++lane) sums[lane] += words[i + lane];
+  }
+  return sums[0] + sums[1] + sums[2] + sums[3];
+}
+
+/// The order of the operations: which page does operation `index` begin with?
+class Order {
+ public:
+  Order(const Job& job, std::uint64_t pages, std::uint64_t seed)
+      : run_(job.run),
+        random_(job.workload != Workload::sequential_read),
+        slots_(pages / job.run),
+        sequence_(slots_, seed) {}
+  PageId page(std::uint64_t index) const {
+    return run_ * (random_ ? sequence_[index] : index % slots_);
+  }
+
+ private:
+  std::uint64_t run_;
+  bool random_;
+  std::uint64_t slots_;
+  Sequence sequence_;
+};
+
+/// Keeps job.depth operations in flight until all are done.
+class Reader {
+ public:
+  Reader(PageFile& file, const Job& job, const Order& order, const Request& request,
+         Histogram& latencies)
+      : file_(file),
+        job_(job),
+        order_(order),
+        request_(request),
+        latencies_(latencies),
+        depth_(file.geometry().depth_max),
+        ops_(depth_),
+        index_of_(depth_),
+        batch_(depth_) {}
+
+  bool run() {
+    std::size_t free = 0;
+    while (free < std::min<std::uint64_t>(depth_, request_.ops)) start(ops_[free], free, now_ns());
+    for (std::uint64_t done = 0; done < request_.ops;) {
+      if (file_.submit({batch_.data(), free}) != free) return false;
+      // Near the end fewer than wait_for may be left; reap caps it.
+      const std::size_t count = file_.reap(batch_, job_.wait_for());
+      free = 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        Op& op = *batch_[i];
+        if (op.result != Errc::ok) {
+          error = error_of(file_, op).text();
+          return false;
+        }
+        use(op);
+        const std::uint64_t end_ns = now_ns();  // after use: a map does its work when it is touched
+        latencies_.add(end_ns - op.user);
+        if (started_ < request_.ops) start(op, free, end_ns);
+      }
+      done += count;
+    }
+    return true;
+  }
+
+  std::uint64_t sum = 0;         // of all bytes read
+  std::uint64_t common_sum = 0;  // of those of the first common_ops operations
+  std::string error;
+
+ private:
+  void start(Op& op, std::size_t& free, std::uint64_t start_ns) {
+    index_of_[static_cast<std::size_t>(&op - ops_.data())] = started_;
+    op = Op{.run = job_.run, .page = order_.page(started_), .user = start_ns};
+    ++started_;
+    batch_[free++] = &op;
+  }
+
+  void use(Op& op) {
+    const std::size_t bytes = std::size_t{job_.run} * file_.geometry().page_bytes;
+    const std::uint64_t words = sum_words(op.frame, bytes);
+    sum += words;
+    if (index_of_[static_cast<std::size_t>(&op - ops_.data())] < request_.common_ops) {
+      common_sum += words;
+    }
+    file_.release(op.frame, job_.run);
+  }
+
+  PageFile& file_;
+  const Job& job_;
+  const Order& order_;
+  const Request& request_;
+  Histogram& latencies_;
+  std::size_t depth_;
+  std::vector<Op> ops_;
+  std::vector<std::uint64_t> index_of_;  // which operation each Op is just now
+  std::vector<Op*> batch_;               // those free to be submitted
+  std::uint64_t started_ = 0;
+};
+
+std::expected<Round, std::string> wrong_bytes(const std::string& path) {
+  return std::unexpected(path + ": WRONG BYTES: the sum of what was read is not what was written");
+}
+
+std::expected<Round, std::string> read_pages(PageFile& file, const Job& job, const Order& order,
+                                             const Request& request, Histogram& latencies) {
+  Reader reader(file, job, order, request, latencies);
+  const Meter meter;
+  const bool good = reader.run();
+  const std::uint32_t page_bytes = file.geometry().page_bytes;
+  Round round = meter.stop(request.ops, std::uint64_t{job.run} * page_bytes, latencies);
+  if (!good) return std::unexpected(reader.error.empty() ? "submit refused" : reader.error);
+  std::uint64_t expected = 0;
+  std::uint64_t expected_common = 0;
+  for (std::uint64_t i = 0; i < request.ops; ++i) {
+    for (std::uint32_t page = 0; page < job.run; ++page) {
+      const std::uint64_t sum = page_sum(order.page(i) + page, page_bytes);
+      expected += sum;
+      if (i < request.common_ops) expected_common += sum;
+    }
+  }
+  if (reader.sum != expected || reader.common_sum != expected_common) {
+    return wrong_bytes(std::string(file.path()));
+  }
+  round.checksum = reader.common_sum;
+  return round;
+}
+
+/// One word of each page through peek: no operation, no frame, no system call.
+std::expected<Round, std::string> touch_pages(PageFile& file, const Order& order,
+                                              const Request& request, Histogram& latencies) {
+  std::uint64_t sum = 0;
+  constexpr std::uint64_t timed_every = 16;  // reading the clock costs more than the touch
+  const Meter meter;
+  for (std::uint64_t i = 0; i < request.ops; ++i) {
+    const std::byte* page = file.peek(order.page(i));
+    const bool timed = i % timed_every == 0;
+    const std::uint64_t start_ns = timed ? now_ns() : 0;
+    std::uint64_t word = 0;
+    std::memcpy(&word, page, sizeof word);
+    sum += word;
+    if (timed) latencies.add(now_ns() - start_ns);
+  }
+  Round round = meter.stop(request.ops, sizeof(std::uint64_t), latencies);
+  std::uint64_t expected = 0;
+  for (std::uint64_t i = 0; i < request.ops; ++i) expected += word_of(order.page(i), 0);
+  if (sum != expected || file.failed() != Errc::ok) return wrong_bytes(std::string(file.path()));
+  return round;
+}
+
+/// Writes in batches, each followed by a sync. With more than one operation in flight the next
+/// batch is written while the sync of the last is under way: a sync covers what was reaped before
+/// it, so that is as safe as waiting. A write is acknowledged, and its latency taken, when the
+/// sync that covers it is done.
+class Writer {
+ public:
+  Writer(PageFile& file, const Job& job, const Order& order, const Request& request,
+         Histogram& latencies)
+      : file_(file),
+        job_(job),
+        order_(order),
+        request_(request),
+        latencies_(latencies),
+        depth_(file.geometry().depth_max),
+        ops_(depth_),
+        content_(file.geometry().page_bytes, std::byte{0xA5}) {
+    for (Op& op : ops_) free_.push_back(&op);
+    written_ns_.reserve(2 * job.batch);
+    syncing_ns_.reserve(2 * job.batch);
+    done_.resize(ops_.size());
+  }
+
+  bool run() {
+    while (acknowledged_ < request_.ops) {
+      if (!start_writes() || !start_sync() || !collect()) return false;
+    }
+    return true;
+  }
+
+  std::string error;
+
+ private:
+  /// As many writes as the depth and the batch allow.
+  bool start_writes() {
+    while (in_batch_ < job_.batch && started_ < request_.ops && in_flight_ < depth_) {
+      Op& op = *free_.back();
+      free_.pop_back();
+      const PageId page = order_.page(started_);
+      std::byte* frame = file_.stage(page, 1);
+      if (frame == nullptr) return fail("no frame to stage");
+      std::memcpy(frame, content_.data(), content_.size());
+      std::memcpy(frame, &page, sizeof page);
+      op = Op{.verb = Verb::write, .page = page, .frame = frame, .user = now_ns()};
+      if (!submit(op)) return false;
+      ++started_;
+      ++in_batch_;
+    }
+    return true;
+  }
+
+  /// Once the whole batch has been reaped, and no other sync is under way.
+  bool start_sync() {
+    const bool whole = in_batch_ == job_.batch || started_ == request_.ops;
+    if (!whole || reaped_ < in_batch_ || in_batch_ == 0 || !syncing_ns_.empty()) return true;
+    Op& op = *free_.back();
+    free_.pop_back();
+    op = Op{.verb = Verb::sync};
+    std::swap(syncing_ns_, written_ns_);
+    in_batch_ = 0;
+    reaped_ = 0;
+    return submit(op);
+  }
+
+  bool submit(Op& op) {
+    Op* one[] = {&op};
+    ++in_flight_;
+    return file_.submit(one) == 1 || fail("submit refused");
+  }
+
+  bool collect() {
+    // While the end of a batch is awaited every completion matters, else a quarter of the queue.
+    const std::size_t wait_for = in_batch_ < job_.batch ? job_.wait_for() : in_flight_;
+    const std::size_t count = file_.reap(done_, std::max<std::size_t>(wait_for, 1));
+    const std::uint64_t end_ns = now_ns();
+    for (std::size_t i = 0; i < count; ++i) {
+      Op& op = *done_[i];
+      if (op.result != Errc::ok) return fail(error_of(file_, op).text());
+      if (op.verb == Verb::sync) {
+        for (const std::uint64_t start_ns : syncing_ns_) latencies_.add(end_ns - start_ns);
+        acknowledged_ += syncing_ns_.size();
+        syncing_ns_.clear();
+      } else {
+        written_ns_.push_back(op.user);
+        ++reaped_;
+      }
+      free_.push_back(&op);
+    }
+    in_flight_ -= count;
+    return true;
+  }
+
+  bool fail(std::string why) {
+    error = std::move(why);
+    return false;
+  }
+
+  PageFile& file_;
+  const Job& job_;
+  const Order& order_;
+  const Request& request_;
+  Histogram& latencies_;
+  std::size_t depth_;
+  std::vector<Op> ops_;
+  std::vector<Op*> free_;
+  std::vector<Op*> done_;
+  std::vector<std::byte> content_;
+  std::vector<std::uint64_t> written_ns_;  // starts of the reaped writes of this batch
+  std::vector<std::uint64_t> syncing_ns_;  // and of those that the sync under way covers
+  std::uint64_t started_ = 0;
+  std::uint64_t acknowledged_ = 0;
+  std::size_t in_flight_ = 0;
+  std::size_t in_batch_ = 0;
+  std::size_t reaped_ = 0;
+};
+
+std::expected<Round, std::string> write_pages(PageFile& file, const Job& job, const Order& order,
+                                              const Request& request, Histogram& latencies) {
+  Writer writer(file, job, order, request, latencies);
+  const Meter meter;
+  const bool good = writer.run();
+  Round round = meter.stop(request.ops, file.geometry().page_bytes, latencies);
+  if (!good) return std::unexpected(writer.error);
+  for (std::uint64_t i = 0; i < request.ops; i += std::max<std::uint64_t>(request.ops / 16, 1)) {
+    const PageId page = order.page(i);
+    auto ref = read_page(file, page);
+    if (!ref) return std::unexpected(ref.error().text());
+    if (std::memcmp(ref->bytes().data(), &page, sizeof page) != 0) {
+      return wrong_bytes(std::string(file.path()));
+    }
+  }
+  return round;
+}
+
+}  // namespace
+
+std::expected<Round, std::string> run_workload(const Job& job, const Scratch& file,
+                                               const Request& request, Histogram& latencies) {
+  Options options = job.options;
+  options.sync_at_open = false;  // a scratch file, synced when it was made
+  options.read_only = job.workload != Workload::durable_write;
+  auto opened = open(file.path(), options);
+  if (!opened) return std::unexpected(opened.error().cause);
+  PageFile& pages = **opened;
+  const Order order(job, pages.pages(), request.seed);
+  if (job.workload == Workload::durable_write) {
+    return write_pages(pages, job, order, request, latencies);
+  }
+  if (job.use == Use::touch) return touch_pages(pages, order, request, latencies);
+  return read_pages(pages, job, order, request, latencies);
+}
+
+}  // namespace pagealloc::harness

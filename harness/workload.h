@@ -1,0 +1,27 @@
+// The measured loops themselves, written against PageFile alone.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+
+#include "harness/histogram.h"
+#include "harness/job.h"
+#include "harness/round.h"
+#include "harness/scratch.h"
+
+namespace pagealloc::harness {
+
+struct Request {
+  std::uint64_t ops = 0;         ///< operations to do
+  std::uint64_t common_ops = 0;  ///< the first so many go into Round::checksum, the same for all
+  std::uint64_t seed = 0;        ///< of the order of pages
+};
+
+/// Opens `file` as `job` says, does request.ops operations in the order that the seed gives, and
+/// adds their latencies to `latencies`. Every page read is added up and compared with what was
+/// written; wrong bytes are an error, whatever the speed.
+std::expected<Round, std::string> run_workload(const Job& job, const Scratch& file,
+                                               const Request& request, Histogram& latencies);
+
+}  // namespace pagealloc::harness

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Rules of this repository that no compiler checks.
+
+usage: tidy.py tree ROOT            the source tree: sizes, twins, clauses, words
+       tidy.py calls NAME=OBJECT... no object but linux.cpp's makes a system call (needs nm)
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+FILE_LINES_MAX = 500
+FUNCTION_LINES_MAX = 70
+IMPLEMENTATIONS = ["impl_pread", "impl_mmap", "impl_direct", "impl_uring"]
+# The lesson is `diff -r impl_pread impl_uring`: these two have to agree in every function. The
+# other two leave out what they have no use for.
+TWINS = ("impl_pread", "impl_uring")
+ONLY_LINUX = re.compile(
+    r"^(open(at)?|close|read|write|preadv?2?|pwritev?2?|fsync|fdatasync|sync_file_range|ftruncate|"
+    r"truncate|fallocate|posix_fallocate|posix_fadvise|mmap|munmap|mremap|madvise|msync|mincore|"
+    r"ioctl|fcntl|statx|f?stat|lstat|fstatat|syscall|unlink(at)?|rename(at2?)?|link|mkdir|rmdir|"
+    r"getrlimit|setrlimit|sigaction|signal|pthread_create|io_uring_\w+)(64)?(@.*)?$")
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def sources(root, endings):
+    listed = subprocess.run(
+        ["git", "-C", root, "ls-files", "--cached", "--others", "--exclude-standard"],
+        capture_output=True, text=True, check=True).stdout.splitlines()
+    return [name for name in listed
+            if name.endswith(endings) and os.path.exists(os.path.join(root, name))]
+
+
+def check_sizes(root):
+    for name in sources(root, (".h", ".cpp", ".py", ".sh")):
+        lines = read(os.path.join(root, name)).splitlines()
+        if len(lines) > FILE_LINES_MAX:
+            yield f"{name}: {len(lines)} lines, at most {FILE_LINES_MAX}"
+        if name.endswith((".h", ".cpp")):
+            yield from check_functions(name, lines)
+
+
+def check_functions(name, lines):
+    """A function is what stands between a line that ends in ") {" or the like and its brace."""
+    start = None
+    for number, line in enumerate(lines, 1):
+        opens = re.match(r"^(  )?[^\s#/}].*\)( const)?( noexcept)?( override)?( final)? \{$", line)
+        if opens and not re.match(r"^\s*(if|for|while|switch|namespace)\b", line):
+            start, indent = number, opens.group(1) or ""
+        if start and re.match(rf"^{indent}\}}", line):
+            if number - start + 1 > FUNCTION_LINES_MAX:
+                yield f"{name}:{start}: a function of {number - start + 1} lines"
+            start = None
+
+
+def functions_of(path):
+    """Names of the functions defined at the outer level, in order."""
+    found = []
+    for line in read(path).splitlines():
+        match = re.match(r"^[A-Za-z]", line) and re.search(r"([\w:~]+)\(", line)
+        if match and not line.startswith(("static_assert", "return", "using")):
+            found.append(match.group(1))
+    return found
+
+
+def check_twins(root):
+    files = {impl: sorted(os.listdir(os.path.join(root, impl))) for impl in IMPLEMENTATIONS}
+    for impl in IMPLEMENTATIONS:
+        if files[impl] != files[TWINS[0]]:
+            yield f"{impl} has the files {files[impl]}, {TWINS[0]} has {files[TWINS[0]]}"
+    # What stands before open() is an implementation's own business: its helpers.
+    public = {}
+    for impl in IMPLEMENTATIONS:
+        names = functions_of(os.path.join(root, impl, "file.cpp"))
+        public[impl] = names[names.index("open"):]
+    if public[TWINS[0]] != public[TWINS[1]]:
+        yield f"{TWINS[0]} has {public[TWINS[0]]}, {TWINS[1]} has {public[TWINS[1]]}"
+    for impl in IMPLEMENTATIONS:
+        # Map is mmap's only addition; all else must be in the twins' order.
+        names = [name for name in public[impl] if not name.startswith("Map::")]
+        rest = iter(public[TWINS[0]])
+        if not all(name in rest for name in names):
+            yield f"{impl}/file.cpp: {names} is not in the order of {public[TWINS[0]]}"
+        for name in public[TWINS[0]]:
+            if name not in names and name != "File::step":
+                yield f"{impl}/file.cpp lacks {name}"
+
+
+def check_contract(root):
+    text = read(os.path.join(root, "pagealloc", "CONTRACT.md"))
+    suite = "".join(read(os.path.join(root, name)) for name in sources(root, "_test.cpp"))
+    defined = set(re.findall(r"TEST_P\(Contract, (C\d\d_\w+)\)", suite))
+    named = set(re.findall(r"`(C\d\d_\w+)`", text))
+    clauses = [int(number) for number in re.findall(r"^## (\d+)\. ", text, re.MULTILINE)]
+    if clauses != list(range(1, 18)):
+        yield f"CONTRACT.md numbers its clauses {clauses}"
+    for clause in clauses:
+        if not any(name.startswith(f"C{clause:02}_") for name in defined):
+            yield f"clause {clause} has no test"
+    for name in sorted(named - defined):
+        yield f"CONTRACT.md names {name}, which does not exist"
+    for name in sorted(defined - named):
+        yield f"CONTRACT.md does not name {name}"
+
+
+def check_words(root):
+    unfinished = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|X" + r"XX)\b")
+    for name in sources(root, (".h", ".cpp", ".py", ".sh", ".md", "CMakeLists.txt")):
+        for number, line in enumerate(read(os.path.join(root, name)).splitlines(), 1):
+            if unfinished.search(line):
+                yield f"{name}:{number}: left unfinished: {line.strip()}"
+            if name.endswith((".h", ".cpp")) and len(line) > 100:
+                yield f"{name}:{number}: {len(line)} columns"
+
+
+def check_dependencies(root):
+    """Includes point downward: nobody below knows who is above."""
+    for name in sources(root, (".h", ".cpp")):
+        for target in re.findall(r'^#include "(\S+)"', read(os.path.join(root, name)), re.MULTILINE):
+            top, below = name.split("/")[0], target.split("/")[0]
+            if below.startswith("impl_") and below != top and name != "pagealloc/open.cpp":
+                yield f"{name} includes {target}: only open.cpp knows the implementations"
+            if below in ("harness", "labs") and top not in ("harness", "labs"):
+                yield f"{name} includes {target}"
+            if top == "impl" and "conformance" in target:
+                yield f"{name} includes {target}"
+
+
+def check_calls(objects):
+    for item in objects:
+        name, path = item.split("=", 1)
+        # From the archive or the object: "U name" is what a member asks others for.
+        listing = subprocess.run(["nm", "--undefined-only", path], capture_output=True, text=True,
+                                 check=True).stdout
+        member = os.path.basename(path)
+        for line in listing.splitlines():
+            if line.endswith(":"):
+                member = line[:-1]
+            words = line.split()
+            if len(words) == 2 and words[0] == "U" and ONLY_LINUX.match(words[1]):
+                if not member.startswith("linux.cpp"):
+                    yield f"{name}: {member} calls {words[1]}; only os/linux.cpp may"
+
+
+def main(arguments):
+    if len(arguments) >= 2 and arguments[0] == "tree":
+        root = arguments[1]
+        faults = [fault for check in (check_sizes, check_twins, check_contract, check_words,
+                                      check_dependencies) for fault in check(root)]
+    elif len(arguments) >= 2 and arguments[0] == "calls":
+        faults = list(check_calls(arguments[1:]))
+    else:
+        sys.exit(__doc__)
+    for fault in faults:
+        print(fault)
+    if faults:
+        sys.exit(f"tidy: {len(faults)} faults")
+    print("tidy: nothing to complain of")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
