@@ -1,0 +1,154 @@
+// What the subcommands of `pagealloc` share: exit codes, options, and how they talk.
+//
+// A subcommand is one file: its options, its examples, and a function that returns Result<void>.
+// It makes no system call; it goes through PageFile, or through os::Kernel where PageFile has no
+// word for what it wants to show (blocks on disk, alignment rules).
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "pagealloc/open.h"
+
+namespace pagealloc::cli {
+
+/// Exit codes, as `pagealloc --help` documents them.
+enum class Exit : int {
+  ok = 0,
+  usage = 1,          ///< the command line cannot be understood
+  refused = 2,        ///< input that no retry will make right; nothing was changed
+  cannot_open = 3,    ///< missing, no permission, read-only, exists already
+  not_available = 4,  ///< this machine, kernel or file system does not offer it
+  io = 5,             ///< a read, write or sync failed, or the file was truncated underneath
+  disk_full = 6,
+};
+Exit exit_of(Errc code);
+
+// --- Options ------------------------------------------------------------------------------------
+
+/// Which file, and how to open it.
+struct FileArgs {
+  std::string path;
+  std::string impl = "pread";
+  std::uint64_t page_bytes = 4096;
+};
+
+/// Adds FILE and --page-size.
+void add_file(CLI::App& command, FileArgs& args);
+/// Adds --impl.
+void add_impl(CLI::App& command, FileArgs& args);
+/// Adds a number that must be plain decimal digits and fit into 64 bits. CLI11's own conversion
+/// would take 010 for eight and 2^64 for 2^64 - 1.
+CLI::Option* add_number(CLI::App& command, const std::string& name, std::uint64_t& value,
+                        const std::string& help);
+CLI::Option* add_number(CLI::App& command, const std::string& name,
+                        std::optional<std::uint64_t>& value, const std::string& help);
+
+/// Options for open(). Refuses a bad page size before anything is read, created or grown.
+Result<Options> options_of(const FileArgs& args);
+
+/// Prints the error, if there is one, after what the subcommand printed; the exit code of both.
+Exit finish(const Result<void>& result);
+
+/// Adds a subcommand that will call run(args) and set `exit`. `add_options` binds `args`.
+template <typename Args>
+void add_command(CLI::App& app, Exit& exit, const std::string& name, const std::string& description,
+                 const std::string& examples, void (*add_options)(CLI::App&, Args&),
+                 Result<void> (*run)(const Args&)) {
+  CLI::App& command = *app.add_subcommand(name, description);
+  command.footer(examples);
+  const auto args = std::make_shared<Args>();
+  add_options(command, *args);
+  command.callback([args, run, &exit] { exit = finish(run(*args)); });
+}
+
+void add_create(CLI::App& app, Exit& exit);
+void add_write(CLI::App& app, Exit& exit);
+void add_read(CLI::App& app, Exit& exit);
+void add_hexdump(CLI::App& app, Exit& exit);
+void add_stat(CLI::App& app, Exit& exit);
+void add_punch(CLI::App& app, Exit& exit);
+void add_write_direct(CLI::App& app, Exit& exit);
+
+// --- Standard streams ---------------------------------------------------------------------------
+
+/// Prints to the standard output. A full disk behind it is an error like any other.
+Result<void> print(std::string_view text);
+/// One line on the standard error, whatever bytes a file's name is made of.
+void complain(std::string_view line);
+/// The standard input, of which at most `limit_bytes` + 1 bytes are taken, so that the caller can
+/// tell that there was more.
+Result<std::string> read_input(std::size_t limit_bytes);
+
+// --- Files --------------------------------------------------------------------------------------
+
+/// An error about a file, or about one of its pages when `page` is given.
+Error error_at(std::string path, Errc code, std::string cause, int os_error = 0,
+               std::optional<PageId> page = {}, std::optional<std::uint64_t> offset_bytes = {});
+
+/// The bytes of TEXT, or of the standard input when TEXT is "-". More than `limit_bytes` is an
+/// error: nothing is cut off. `container` names what they are for: "a page".
+Result<std::string> content_of(const FileArgs& args, PageId page, const std::string& text,
+                               std::uint64_t limit_bytes, std::string_view container);
+
+/// Checks that a file can be so long that it ends with this page.
+Result<void> check_page_number(const FileArgs& args, PageId page);
+/// Opens the file, creating it when missing, grown to at least `pages` pages.
+Result<std::unique_ptr<PageFile>> open_grown(const FileArgs& args, Options options,
+                                             std::uint64_t pages);
+
+/// A descriptor of our own beside the PageFile's, closed at the end.
+class Descriptor {
+ public:
+  /// Opens a file for what statx and ioctl tell. Not before open() found that it is no FIFO.
+  static Result<Descriptor> open(const std::string& path, int flags, unsigned mode = 0);
+  Descriptor(Descriptor&& other) noexcept
+      : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor();
+
+  int fd() const { return fd_; }
+  const std::string& path() const { return path_; }
+  Result<struct statx> status(unsigned mask) const;
+  /// Block size of the file system that holds the file; 0 when it does not tell.
+  std::uint32_t block_bytes() const;
+
+ private:
+  Descriptor(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  std::string path_;
+  int fd_;
+};
+
+/// Reads pages so that bytes of a file that somebody truncates meanwhile are never handed on.
+class Reader {
+ public:
+  static Result<Reader> open(const FileArgs& args, Access access);
+
+  PageFile& file() { return *file_; }
+  /// Calls use(bytes) with a page, then makes sure that they were the file's. Only after that may
+  /// anything made from them be printed.
+  template <typename Use>
+  Result<void> with_page(PageId page, Use use) {
+    auto lent = read_page(*file_, page);
+    if (!lent) return std::unexpected(lent.error());
+    use(lent->bytes());
+    if (auto good = lent->release(); !good) return good;
+    return check_not_truncated(page);
+  }
+
+ private:
+  Reader(std::unique_ptr<PageFile> file, Descriptor descriptor)
+      : file_(std::move(file)), descriptor_(std::move(descriptor)) {}
+  Result<void> check_not_truncated(PageId page);
+  std::unique_ptr<PageFile> file_;
+  Descriptor descriptor_;
+};
+
+}  // namespace pagealloc::cli

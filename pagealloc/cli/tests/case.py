@@ -1,0 +1,83 @@
+"""What the tests of the `pagealloc` command share: running it, and how it may fail."""
+
+import functools
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+ALL = ("pread", "mmap", "direct", "uring")
+OK, USAGE, REFUSED, CANNOT_OPEN, NOT_AVAILABLE, IO, DISK_FULL = range(7)
+PAGE = 4096
+LAST = 2**64 - 1
+HANG_S = 60  # no result depends on it: it ends a command that waits for ever
+
+binary = ""
+missing = {}  # implementation -> why it is not available in the temporary directory
+
+
+def run(*args, prefix=(), **more):
+    if "input" not in more:
+        more.setdefault("stdin", subprocess.DEVNULL)
+    more.setdefault("stdout", subprocess.PIPE)
+    command = [*map(str, prefix), binary, *map(str, args)]
+    return subprocess.run(command, stderr=subprocess.PIPE, timeout=HANG_S, **more)
+
+
+def each_impl(test):
+    """Runs test(self, impl) for every implementation; those that are missing show as skipped."""
+
+    @functools.wraps(test)
+    def run_each(self):
+        for impl in ALL:
+            with self.subTest(impl=impl):
+                if impl in missing:
+                    self.skipTest(f"{impl} is not available here: {missing[impl]}")
+                test(self, impl)
+
+    return run_each
+
+
+def text(result):
+    return f"exit {result.returncode}\nout: {result.stdout!r}\nerr: {result.stderr!r}"
+
+
+class CliTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="pagealloc-cli-")
+        self.addCleanup(directory.cleanup)
+        self.dir = pathlib.Path(directory.name)
+        self.dir.chmod(0o755)
+
+    def ok(self, *args, **more):
+        result = run(*args, **more)
+        self.assertEqual(result.returncode, OK, text(result))
+        self.assertEqual(result.stderr, b"")
+        return result.stdout
+
+    def fails(self, code, pattern, *args, out=b"", **more):
+        """Exactly one line on stderr, the documented exit code, nothing on stdout."""
+        result = run(*args, **more)
+        self.assertEqual(result.returncode, code, text(result))
+        self.one_line(result.stderr, pattern)
+        if out is not None:
+            self.assertEqual(result.stdout, out)
+
+    def one_line(self, stderr, pattern):
+        self.assertRegex(stderr, rb"\Apagealloc: [^\n]+\n\Z")
+        self.assertRegex(stderr.decode(), pattern)
+
+
+def prepare(path):
+    """Tells which binary to test, and finds out what this machine does not offer."""
+    global binary
+    binary = os.path.abspath(path)
+    with tempfile.TemporaryDirectory(prefix="pagealloc-cli-") as directory:
+        file = pathlib.Path(directory) / "probe.pa"
+        run("create", file)
+        report = json.loads(run("stat", file, "--json").stdout)
+    missing.update(
+        {e["name"]: e["reason"] for e in report["implementations"] if not e["available"]}
+    )

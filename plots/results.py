@@ -1,0 +1,370 @@
+"""Loads results.json, checks it against the schema, and offers its rows by name.
+
+A run may be partial: any workload, implementation, peer or extra can be absent. What is present
+must have the right type, because a string where a number belongs would otherwise surface as an
+odd plot instead of an error.
+"""
+
+import dataclasses
+import json
+import os
+import statistics
+
+SCHEMA = "pagealloc/results/v1"
+WORKLOADS = ("sequential_read", "random_warm", "random_cold", "durable_write")
+IMPLS = ("pread", "mmap", "direct", "uring")
+VARIANTS = ("", "sum", "touch", "pwrite", "map", "pool", "direct", "buffered")
+ROUND_NUMBERS = ("ops", "seconds", "ops_per_second", "bytes_per_second", "p50_ns", "p99_ns",
+                 "p999_ns", "cpu_ns_per_op", "system_calls_per_op", "minor_faults_per_op",
+                 "major_faults_per_op")
+IMPL_NAMES = {"pread": "pread", "mmap": "mmap", "direct": "O_DIRECT", "uring": "io_uring"}
+WORKLOAD_NAMES = {"sequential_read": "Sequential read", "random_warm": "Random read, warm",
+                  "random_cold": "Random read, cold", "durable_write": "Durable write"}
+
+
+class ResultsError(Exception):
+    """One line that says what is wrong with the input."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """The rounds of one contender, ours or fio's, and the median of each figure."""
+    rounds: tuple
+    medians: dict
+
+    def median(self, figure):
+        value = self.medians.get(figure)
+        if value is not None or figure not in ROUND_NUMBERS:
+            return value
+        values = self.values(figure)
+        return statistics.median(values) if values else None
+
+    def values(self, figure):
+        return [r[figure] for r in self.rounds if r.get(figure) is not None]
+
+    def spread(self, figure):
+        """(min, max) of the rounds, or None."""
+        values = self.values(figure)
+        return (min(values), max(values)) if values else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer(Series):
+    name: str
+    job: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Row(Series):
+    workload: str
+    impl: str
+    variant: str
+    depth: int
+    threads: int
+    batch: int
+    page_bytes: int
+    reason: str  # empty when measured
+    resident: float
+    bimodal: bool
+    histogram: tuple
+    peer: Peer
+    usual_page_bytes: int
+
+    @property
+    def measured(self):
+        return not self.reason
+
+    @property
+    def key(self):
+        return (self.workload, self.impl, self.variant, self.depth, self.threads, self.batch)
+
+    @property
+    def line(self):
+        """What stays the same along a sweep of depth, threads or batch."""
+        return (self.impl, self.variant, self.page_bytes)
+
+    @property
+    def line_order(self):
+        return (order(IMPLS, self.impl), self.impl, order(VARIANTS, self.variant), self.variant)
+
+    @property
+    def concurrency(self):
+        """Operations in flight. A pool has one for each thread, whatever depth it was given."""
+        if self.variant == "pool":
+            return max(1, self.threads)
+        return max(1, self.depth) * max(1, self.threads)
+
+    @property
+    def whole_page(self):
+        """False where one word a page is read, which no copying reader can be compared with."""
+        return self.variant != "touch"
+
+    @property
+    def line_label(self):
+        label = line_label(self.impl, self.variant)
+        if self.page_bytes != self.usual_page_bytes:
+            label += f", {self.page_bytes} B pages"
+        return label
+
+    @property
+    def point_label(self):
+        return point_label(self.depth, self.threads, self.batch)
+
+    @property
+    def label(self):
+        return ", ".join(part for part in (self.line_label, self.point_label) if part)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ratio:
+    workload: str
+    impl: str
+    variant: str
+    depth: int
+    threads: int
+    batch: int
+    peer: str
+    ratio_median: float
+    ci95: tuple  # or None
+    pairs: int
+    noise_floor: dict  # or None
+
+    @property
+    def key(self):
+        return (self.workload, self.impl, self.variant, self.depth, self.threads, self.batch)
+
+    @property
+    def label(self):
+        point = point_label(self.depth, self.threads, self.batch)
+        return ", ".join(p for p in (line_label(self.impl, self.variant), point) if p)
+
+    @property
+    def verdict(self):
+        if self.ci95 is None:
+            return "not measured" if self.ratio_median is None else "no interval"
+        low, high = self.ci95
+        if low > 1:
+            return "above"
+        return "below" if high < 1 else "fio's equal"
+
+    @property
+    def inside_noise(self):
+        """Whether fio against fio was seen as far from 1 as this; None where it was not run."""
+        interval = (self.noise_floor or {}).get("ci95")
+        if interval is None or self.ratio_median is None:
+            return None
+        return interval[0] <= self.ratio_median <= interval[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    machine: dict
+    rows: tuple
+    ratios: tuple
+    extra: dict
+
+    @property
+    def measured(self):
+        return [row for row in self.rows if row.measured]
+
+    @property
+    def workloads(self):
+        """The workloads of this run, known ones first and in their usual order."""
+        present = {row.workload for row in self.rows}
+        return sorted(present, key=lambda name: (order(WORKLOADS, name), name))
+
+    def of(self, workload, impl=None, variant=None):
+        """The measured rows of a workload."""
+        return [row for row in self.measured if row.workload == workload
+                and impl in (None, row.impl) and variant in (None, row.variant)]
+
+    def ratio(self, row):
+        return next((r for r in self.ratios if r.key == row.key), None)
+
+
+def order(names, name):
+    return names.index(name) if name in names else len(names)
+
+
+def workload_name(workload):
+    return WORKLOAD_NAMES.get(workload, workload.replace("_", " "))
+
+
+def line_label(impl, variant):
+    return " ".join(part for part in (IMPL_NAMES.get(impl, impl), variant) if part)
+
+
+def point_label(depth, threads, batch):
+    parts = []
+    if depth > 1:
+        parts.append(f"depth {depth}")
+    if threads > 1:
+        parts.append(f"{threads} threads")
+    if batch:
+        parts.append(f"batch {batch}")
+    return ", ".join(parts)
+
+
+def load(path):
+    """The checked Results of a file; ResultsError where it is missing, unreadable or wrong."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            data = json.load(file, parse_constant=_refuse_constant)
+    except OSError as error:
+        raise ResultsError(f"{path}: {os.strerror(error.errno)}") from None
+    except ValueError as error:
+        raise ResultsError(f"{path}: not JSON: {error}") from None
+    try:
+        return _results(data)
+    except ResultsError as error:
+        raise ResultsError(f"{path}: {error}") from None
+
+
+def _refuse_constant(name):
+    raise ValueError(f"{name} is not a figure; what is not known is null")
+
+
+def _results(data):
+    _need(isinstance(data, dict), "the top level is not an object")
+    found = data.get("schema")
+    _need(found == SCHEMA, f'schema is {json.dumps(found)}, expected "{SCHEMA}"')
+    machine = _object(data, "machine", "machine")
+    rows = [_row(r, f"rows[{i}]", machine) for i, r in enumerate(_list(data, "rows", "rows"))]
+    ratios = [_ratio(r, f"ratios[{i}]") for i, r in enumerate(_list(data, "ratios", "ratios"))]
+    extra = _extra(_object(data, "extra", "extra"))
+    rows.sort(key=_row_order)
+    ratios.sort(key=_row_order)
+    return Results(machine, tuple(rows), tuple(ratios), extra)
+
+
+def _row_order(row):
+    return (order(WORKLOADS, row.workload), row.workload, order(IMPLS, row.impl), row.impl,
+            order(VARIANTS, row.variant), row.variant, row.batch, row.threads, row.depth)
+
+
+def _row(data, where, machine):
+    _need(isinstance(data, dict), f"{where} is not an object")
+    rounds = _rounds(data, where)
+    medians = _round(data.get("median") or {}, f"{where}.median")
+    peer = _peer(data.get("peer"), f"{where}.peer")
+    page_bytes = _integer(data, "page_bytes", where)
+    reason = ""
+    if not data.get("available", True):
+        reason = _text(data, "reason", where) or "not available; the run gave no reason"
+    elif Series(rounds, medians).median("ops_per_second") is None:
+        reason = _text(data, "reason", where) or "no round was recorded"
+    return Row(rounds, medians, _name(data, "workload", where), _name(data, "impl", where),
+               _text(data, "variant", where), _integer(data, "depth", where),
+               _integer(data, "threads", where), _integer(data, "batch", where), page_bytes,
+               reason, _number(data, "resident", where), bool(data.get("bimodal")),
+               _histogram(data, where), peer, machine.get("page_bytes", page_bytes))
+
+
+def _peer(data, where):
+    if data is None:
+        return None
+    _need(isinstance(data, dict), f"{where} is not an object")
+    medians = _round(data.get("median") or {}, f"{where}.median")
+    return Peer(_rounds(data, where), medians, _text(data, "name", where) or "fio",
+                _text(data, "job", where))
+
+
+def _rounds(data, where):
+    return tuple(_round(r, f"{where}.rounds[{i}]")
+                 for i, r in enumerate(_list(data, "rounds", f"{where}.rounds")))
+
+
+def _round(data, where):
+    _need(isinstance(data, dict), f"{where} is not an object")
+    for name in ROUND_NUMBERS:
+        _number(data, name, where)
+    return data
+
+
+def _histogram(data, where):
+    pairs = _list(data, "histogram", f"{where}.histogram")
+    for pair in pairs:
+        _need(isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair)),
+              f"{where}.histogram holds something else than [upper_ns, count]")
+    return tuple(sorted((upper, count) for upper, count in pairs if count > 0))
+
+
+def _ratio(data, where):
+    _need(isinstance(data, dict), f"{where} is not an object")
+    noise = data.get("noise_floor")
+    if noise is not None:
+        _need(isinstance(noise, dict), f"{where}.noise_floor is not an object")
+        _number(noise, "ratio_median", f"{where}.noise_floor")
+        noise = dict(noise, ci95=_interval(noise, f"{where}.noise_floor"))
+    return Ratio(_name(data, "workload", where), _name(data, "impl", where),
+                 _text(data, "variant", where), _integer(data, "depth", where),
+                 _integer(data, "threads", where), _integer(data, "batch", where),
+                 _text(data, "peer", where) or "fio", _number(data, "ratio_median", where),
+                 _interval(data, where), _integer(data, "pairs", where), noise)
+
+
+def _interval(data, where):
+    value = data.get("ci95")
+    if value is None:
+        return None
+    _need(isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)),
+          f"{where}.ci95 is not [low, high]")
+    return tuple(value)
+
+
+def _extra(data):
+    for name in ("copy", "beyond_memory"):
+        part = data.get(name)
+        _need(part is None or isinstance(part, dict), f"extra.{name} is not an object")
+    for name, value in (data.get("copy") or {}).items():
+        _need(name == "reason" or value is None or _is_number(value),
+              f"extra.copy.{name} is not a number")
+    beyond = data.get("beyond_memory") or {}
+    for name in ("limit_bytes", "file_bytes", "tlb_shootdowns_per_op"):
+        _number(beyond, name, "extra.beyond_memory")
+    for name in ("mmap", "direct"):
+        _round(beyond.get(name) or {}, f"extra.beyond_memory.{name}")
+    return data
+
+
+def _need(condition, message):
+    if not condition:
+        raise ResultsError(message)
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _number(data, name, where):
+    value = data.get(name)
+    _need(value is None or _is_number(value), f"{where}.{name} is not a number")
+    return value
+
+
+def _integer(data, name, where):
+    return int(_number(data, name, where) or 0)
+
+
+def _text(data, name, where):
+    value = data.get(name)
+    _need(value is None or isinstance(value, str), f"{where}.{name} is not a string")
+    return value or ""
+
+
+def _name(data, name, where):
+    value = _text(data, name, where)
+    _need(value, f"{where}.{name} is missing")
+    return value
+
+
+def _object(data, name, where):
+    value = data.get(name)
+    _need(value is None or isinstance(value, dict), f"{where} is not an object")
+    return value or {}
+
+
+def _list(data, name, where):
+    value = data.get(name)
+    _need(value is None or isinstance(value, list), f"{where} is not a list")
+    return value or []

@@ -1,0 +1,120 @@
+"""One look for all figures: a fixed colour per implementation, and files that do not change
+unless the data does."""
+
+import os
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+
+import units
+
+# Chosen to differ in lightness too, so that they survive colour blindness and grey print.
+COLOURS = {"pread": "#0072B2", "mmap": "#E69F00", "direct": "#009E73", "uring": "#882255"}
+OTHER_COLOUR = "#777777"
+FIO_COLOUR = "#000000"
+MARKERS = {"pread": "o", "mmap": "s", "direct": "D", "uring": "^"}
+# The second variant of an implementation keeps its colour and is told apart by hollow marks.
+SECOND_VARIANTS = ("touch", "map", "buffered", "pool")
+WIDTH_INCHES = 10.5
+LOG_ABOVE_FACTOR = 20
+
+matplotlib.rcParams.update({
+    "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 10.5,
+    "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.spines.top": False,
+    "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
+    "grid.color": "#e4e4e4", "grid.linewidth": 0.8, "axes.edgecolor": "#888888",
+    "xtick.color": "#333333", "ytick.color": "#333333", "legend.frameon": False,
+    "legend.fontsize": 8.5, "hatch.linewidth": 0.7, "svg.hashsalt": "pagealloc",
+    "svg.fonttype": "path", "savefig.dpi": 150})
+
+
+def new_figure(height_inches, legend, columns):
+    """A figure with a legend in a strip of its own below the axes, where it covers nothing."""
+    strip_inches = 0.12 + 0.19 * -(-len(legend) // columns)
+    figure = Figure(figsize=(WIDTH_INCHES, height_inches + strip_inches))
+    share = strip_inches / (height_inches + strip_inches)
+    figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, share, 1, 1 - share)))
+    figure.legend(handles=legend, loc="lower center", ncol=columns)
+    return figure
+
+
+def colour(row):
+    return COLOURS.get(row.impl, OTHER_COLOUR)
+
+
+def second_variant(row):
+    return row.variant in SECOND_VARIANTS
+
+
+def marks(row):
+    """Keyword arguments for a line of this row's kind."""
+    fill = "white" if second_variant(row) else colour(row)
+    return {"color": colour(row), "marker": MARKERS.get(row.impl, "v"), "markersize": 6,
+            "markerfacecolor": fill, "markeredgecolor": colour(row), "linewidth": 1.6}
+
+
+def line_handle(row, **changes):
+    return Line2D([], [], label=row.line_label, **dict(marks(row), **changes))
+
+
+def error(value, spread):
+    """Lengths below and above a value, as matplotlib wants them."""
+    if spread is None:
+        return [[0], [0]]
+    return [[max(0, value - spread[0])], [max(0, spread[1] - value)]]
+
+
+def rate_axis(axis, values, what="operations per second"):
+    """Starts at zero, or is logarithmic where the smallest value would vanish beside the largest.
+
+    Error bars must be among the values, so that none leaves the axis.
+    """
+    values = [v for v in values if v and v > 0]
+    logarithmic = bool(values) and max(values) / min(values) > LOG_ABOVE_FACTOR
+    if logarithmic:
+        axis.set_yscale("log")
+        axis.set_ylim(min(values) / 2, max(values) * 2.2)
+        axis.yaxis.set_major_locator(LogLocator(base=10, numticks=12))
+        axis.yaxis.set_minor_formatter(NullFormatter())
+    elif values:
+        axis.set_ylim(0, max(values) * 1.18)
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _whole(units.compact(v))))
+    axis.set_ylabel(what + (" (log scale)" if logarithmic else ""))
+
+
+def duration_ticks(axis, low_ns, high_ns):
+    """1-2-5 ticks over few decades, decades over many: always at least three labels."""
+    steps = (1, 2, 5) if high_ns / max(low_ns, 1e-9) < 300 else (1,)
+    ticks = [s * 10**e for e in range(0, 12) for s in steps]
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(FixedLocator([]))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: _whole(units.duration(v))))
+
+
+def _whole(text):
+    """'80 K' for '80.0 K': a tick is a round number."""
+    number, _, unit = text.partition(" ")
+    if "." in number:
+        number = number.rstrip("0").rstrip(".")
+    return f"{number} {unit}".strip()
+
+
+def steps_axis(axis, positions, label):
+    """An x axis whose only ticks are the values that were run."""
+    axis.set_xscale("log", base=2)
+    axis.xaxis.set_major_locator(FixedLocator(positions))
+    axis.xaxis.set_minor_locator(FixedLocator([]))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.0f}"))
+    axis.set_xlabel(label)
+
+
+def save(figure, directory, name):
+    """Writes name.png and name.svg; returns the SVG's bytes."""
+    figure.savefig(os.path.join(directory, name + ".png"), metadata={"Software": None})
+    path = os.path.join(directory, name + ".svg")
+    figure.savefig(path, metadata={"Date": None})
+    with open(path, "rb") as file:
+        return file.read()
