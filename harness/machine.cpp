@@ -113,7 +113,7 @@ nlohmann::json machine_facts(const std::string& directory) {
   facts["memory_bytes"] = kilobytes("MemTotal");
   facts["kernel"] = std::string(names.release);
   facts["distribution"] = or_null(value_of("/etc/os-release", "PRETTY_NAME", '='));
-  struct stat status {};
+  struct stat status{};
   if (stat(directory.c_str(), &status) == 0) {
     facts["file_system"] = or_null(file_system_of(status.st_dev));
     add_device(facts, status.st_dev);
@@ -136,7 +136,7 @@ std::int64_t tlb_shootdowns() {
 }
 
 std::uint64_t disk_free_bytes(const std::string& directory) {
-  struct statvfs status {};
+  struct statvfs status{};
   if (statvfs(directory.c_str(), &status) < 0) return 0;
   return std::uint64_t{status.f_bavail} * status.f_frsize;
 }

@@ -26,7 +26,7 @@ struct Arguments {
 void on_signal(int) { interrupted = true; }
 
 void catch_signals() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_signal;
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second Ctrl-C ends it at once
   sigaction(SIGINT, &action, nullptr);

@@ -73,9 +73,8 @@ json row_of(const Series& series) {
   row["median"] = series.rounds.empty() ? json(nullptr) : to_json(median_round(series.rounds));
   row["bimodal"] = bimodal(speeds(series.rounds));
   json histogram = json::array();
-  series.latencies.each([&](std::uint64_t upper_ns, std::uint64_t count) {
-    histogram.push_back({upper_ns, count});
-  });
+  series.latencies.each(
+      [&](std::uint64_t upper_ns, std::uint64_t count) { histogram.push_back({upper_ns, count}); });
   row["histogram"] = std::move(histogram);
   row["peer"] = nullptr;
   if (!series.job.peer.empty()) {

@@ -35,18 +35,20 @@ Result<std::shared_ptr<Map>> Map::make(SharedFile& shared) {
   const auto address = kernel.mmap(nullptr, reserve, PROT_READ | (writable ? PROT_WRITE : 0),
                                    MAP_SHARED | MAP_NORESERVE, shared.fd(), 0);
   if (!address) {
-    return std::unexpected(shared.error(Errc::not_available, -address.error(), "cannot map it"));
+    return std::unexpected(
+        shared.error(Errc::not_available, -address.error(), "not available here: cannot map it"));
   }
   std::shared_ptr<Map> map(new Map(kernel, static_cast<std::byte*>(*address), reserve));
   if (const int result = kernel.guard(map->base_, reserve, &shared.map_faults()); result < 0) {
-    return std::unexpected(
-        shared.error(Errc::not_available, -result, "too many mapped files are open at once"));
+    return std::unexpected(shared.error(Errc::not_available, -result,
+                                        "not available here: too many mapped files are open"));
   }
   int advice = MADV_NORMAL;
   if (options.access == Access::random) advice = MADV_RANDOM;
   if (options.access == Access::sequential) advice = MADV_SEQUENTIAL;
   if (const int result = kernel.madvise(map->base_, reserve, advice); result < 0) {
-    return std::unexpected(shared.error(Errc::not_available, -result, "cannot advise the map"));
+    return std::unexpected(
+        shared.error(Errc::not_available, -result, "not available here: cannot advise the map"));
   }
   shared.limit(reserve);
   return map;

@@ -67,7 +67,8 @@ Errc errc_of_open(int os_error) {
 }
 
 Errc errc_of_io(int os_error) {
-  return os_error == ENOSPC || os_error == EDQUOT || os_error == EFBIG ? Errc::disk_full : Errc::io;
+  if (os_error == EFBIG) return Errc::bad_argument;
+  return os_error == ENOSPC || os_error == EDQUOT ? Errc::disk_full : Errc::io;
 }
 
 std::string describe(int os_error) { return std::generic_category().message(os_error); }

@@ -49,7 +49,8 @@ using Result = std::expected<T, Error>;
 
 /// Errc of a failed open-like call.
 Errc errc_of_open(int os_error);
-/// Errc of a failed data call: ENOSPC, EDQUOT and EFBIG are disk_full, all else io.
+/// Errc of a failed allocation: ENOSPC and EDQUOT are disk_full, EFBIG is bad_argument (no file of
+/// this file system can be that long), all else io.
 Errc errc_of_io(int os_error);
 /// strerror, thread safe, for a positive errno.
 std::string describe(int os_error);

@@ -11,6 +11,7 @@ namespace pagealloc {
 Handle::Handle(std::shared_ptr<SharedFile> shared, FrameArena arena)
     : shared_(std::move(shared)), arena_(std::move(arena)) {
   geometry_ = shared_->geometry();
+  shared_->keep();
 }
 
 Handle::~Handle() {

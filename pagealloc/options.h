@@ -24,6 +24,9 @@ enum class WritePath : std::uint8_t {
   map,     ///< stores into the map itself, made durable by msync
 };
 
+inline constexpr std::uint32_t page_bytes_min = 512;
+inline constexpr std::uint32_t page_bytes_max = 65536;
+
 struct Options {
   std::string impl = "pread";       ///< pread, mmap, direct or uring
   std::uint32_t page_bytes = 4096;  ///< 512 ... 65536, a power of two

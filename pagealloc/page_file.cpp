@@ -28,11 +28,9 @@ std::string cause_of(const PageFile& file, const Op& op) {
     case Errc::bad_argument:
       return fmt::format("cannot {} a run of {} pages", name_of(op.verb), op.run);
     case Errc::beyond_end:
-      if (op.run > 1) {
-        return fmt::format("a run of {} pages is beyond the end, the file has {} pages", op.run,
-                           file.pages());
-      }
-      return fmt::format("beyond the end, the file has {} pages", file.pages());
+      return fmt::format("{}beyond the end, the file has {} page{}",
+                         op.run > 1 ? fmt::format("a run of {} pages is ", op.run) : "",
+                         file.pages(), file.pages() == 1 ? "" : "s");
     case Errc::misaligned:
       return fmt::format("misaligned, memory must be aligned to {} bytes",
                          file.geometry().align_bytes);

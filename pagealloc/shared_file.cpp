@@ -16,8 +16,6 @@ namespace pagealloc {
 
 namespace {
 
-constexpr std::uint32_t page_bytes_min = 512;
-constexpr std::uint32_t page_bytes_max = 65536;
 constexpr std::uint32_t depth_limit = 4096;
 constexpr std::uint32_t direct_align_assumed_bytes = 4096;  // where statx does not tell
 // One transfer may not exceed what Linux moves in one call (2 GiB less a page).
@@ -89,6 +87,7 @@ SharedFile::~SharedFile() {
   // Nobody is left to be told of a failed close, and nothing depends on it: what was synced is
   // durable, and what was not was never promised.
   if (fd_ >= 0) (void)kernel_.close(fd_);
+  if (created_) (void)kernel_.unlink(path_.c_str());
 }
 
 Error SharedFile::error(Errc code, int os_error, std::string cause) const {
@@ -97,25 +96,24 @@ Error SharedFile::error(Errc code, int os_error, std::string cause) const {
 
 Result<void> SharedFile::open_descriptor(Direct direct) {
   // Looked at before opening, because opening a FIFO would wait for its other end.
-  struct statx before {};
+  struct statx before{};
   int result = kernel_.statx(AT_FDCWD, path_.c_str(), 0, STATX_TYPE | STATX_MODE, &before);
   if (result == 0 && !holds_pages(before.stx_mode)) {
     return std::unexpected(error(Errc::not_page_file, 0,
                                  fmt::format("{} cannot hold pages", kind_of(before.stx_mode))));
   }
-  const int flags = O_CLOEXEC | (options_.read_only ? O_RDONLY : O_RDWR) |
-                    (options_.create ? O_CREAT : 0) | (options_.write_through ? O_DSYNC : 0);
-  constexpr unsigned mode = 0666;  // less the umask
+  const int flags =
+      O_CLOEXEC | (options_.read_only ? O_RDONLY : O_RDWR) | (options_.write_through ? O_DSYNC : 0);
   fd_ = -EINVAL;
   if (direct != Direct::off) {
-    fd_ = kernel_.open(path_.c_str(), flags | O_DIRECT, mode);
+    fd_ = open_or_create(flags | O_DIRECT);
     geometry_.direct = fd_ >= 0;
     if (fd_ == -EINVAL && direct == Direct::require) {
       return std::unexpected(
           error(Errc::not_available, 0, "not available here: this file system refuses O_DIRECT"));
     }
   }
-  if (fd_ == -EINVAL) fd_ = kernel_.open(path_.c_str(), flags, mode);
+  if (fd_ == -EINVAL) fd_ = open_or_create(flags);
   if (fd_ < 0) {
     const int os_error = -fd_;
     return std::unexpected(error(errc_of_open(os_error), os_error,
@@ -124,8 +122,20 @@ Result<void> SharedFile::open_descriptor(Direct direct) {
   return {};
 }
 
+// O_EXCL first, to know whose file it is: one that was made here goes again if open() fails.
+int SharedFile::open_or_create(int flags) {
+  constexpr unsigned mode = 0666;  // less the umask
+  if (options_.create && !created_) {
+    const int fd = kernel_.open(path_.c_str(), flags | O_CREAT | O_EXCL, mode);
+    // Most file systems have made the file when they find that they must refuse O_DIRECT.
+    created_ = fd >= 0 || fd == -EINVAL;
+    if (fd != -EEXIST) return fd;
+  }
+  return kernel_.open(path_.c_str(), flags | (created_ ? O_CREAT : 0), mode);
+}
+
 Result<void> SharedFile::measure() {
-  struct statx now {};
+  struct statx now{};
   const int result = kernel_.statx(fd_, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &now);
   if (result < 0) return std::unexpected(error(Errc::io, -result, "statx failed"));
   std::uint64_t bytes = now.stx_size;
@@ -156,7 +166,7 @@ Result<void> SharedFile::measure() {
 
 Result<void> SharedFile::find_alignment() {
   if (!geometry_.direct) return {};
-  struct statx now {};
+  struct statx now{};
   const int result = kernel_.statx(fd_, "", AT_EMPTY_PATH, STATX_DIOALIGN, &now);
   if (result < 0) return std::unexpected(error(Errc::io, -result, "statx failed"));
   std::uint32_t memory_align = direct_align_assumed_bytes;

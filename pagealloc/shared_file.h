@@ -43,6 +43,8 @@ class SharedFile {
   Errc admit(const Op& op) const noexcept;
   /// Sets op.result and op.os_error; a failed write or sync poisons (clause 11).
   void settle(Op& op, Errc result, int os_error) noexcept;
+  /// The open has succeeded: a file that it made stays. Before the file is shared only.
+  void keep() noexcept { created_ = false; }
   /// From now on no write or sync succeeds.
   void poison() noexcept { poisoned_.store(true, std::memory_order_release); }
 
@@ -68,6 +70,7 @@ class SharedFile {
   SharedFile(os::Kernel& kernel, std::string path, const Options& options)
       : kernel_(kernel), path_(std::move(path)), options_(options) {}
   Result<void> open_descriptor(Direct direct);
+  int open_or_create(int flags);
   Result<void> measure();
   Result<void> find_alignment();
   Result<void> make_durable();
@@ -79,6 +82,7 @@ class SharedFile {
   Options options_;
   Geometry geometry_;
   int fd_ = -1;
+  bool created_ = false;  // by this open, which has not succeeded yet
   std::uint64_t limit_bytes_ = UINT64_MAX;
   std::atomic<std::uint64_t> pages_{0};
   std::atomic<bool> poisoned_{false};

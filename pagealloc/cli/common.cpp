@@ -15,9 +15,6 @@ namespace pagealloc::cli {
 
 namespace {
 
-constexpr std::uint32_t page_bytes_min = 512;
-constexpr std::uint32_t page_bytes_max = 65536;
-
 std::uint64_t parse_number(const std::string& text) {
   std::uint64_t value = 0;
   const char* const end = text.data() + text.size();
@@ -226,7 +223,7 @@ Descriptor::~Descriptor() {
 }
 
 Result<struct statx> Descriptor::status(unsigned mask) const {
-  struct statx now {};
+  struct statx now{};
   const int result = os::linux_kernel().statx(fd_, "", AT_EMPTY_PATH, mask, &now);
   if (result < 0) return std::unexpected(error_at(path_, Errc::io, "statx failed", -result));
   return now;

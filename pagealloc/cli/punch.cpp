@@ -65,7 +65,7 @@ Result<void> punch_all(PageFile& file, const Args& args) {
 
 /// Asks the file system; where it does not tell (tmpfs) a file that is whole has no hole.
 bool is_hole(const Args& args, const Descriptor& descriptor, const Sizes& now) {
-  struct fiemap extents {};  // no room for extents: only their number is asked for
+  struct fiemap extents{};  // no room for extents: only their number is asked for
   extents.fm_start = args.page * args.file.page_bytes;
   extents.fm_length = args.count * args.file.page_bytes;
   const int result = os::linux_kernel().ioctl(descriptor.fd(), FS_IOC_FIEMAP, &extents);

@@ -71,6 +71,24 @@ TEST_P(Contract, C16_impossible_page_sizes_and_files) {
   EXPECT_EQ(try_open(existing).error().code, Errc::cannot_open);
 }
 
+TEST_P(Contract, C16_a_failed_open_leaves_nothing_behind) {
+  kernel_.fail_next(os::Call::fsync, EIO);
+  EXPECT_FALSE(try_open(options()));
+  EXPECT_FALSE(std::filesystem::exists(path())) << "a file that was made for nothing";
+  if (is("uring")) {
+    kernel_.fail_next(os::Call::io_uring_register, ENOMEM);
+    const auto file = try_open(options());
+    ASSERT_FALSE(file) << "registered buffers were asked for";
+    EXPECT_EQ(file.error().code, Errc::not_available);
+    EXPECT_NE(file.error().text().find("RLIMIT_MEMLOCK"), std::string::npos);
+    EXPECT_FALSE(std::filesystem::exists(path()));
+  }
+  (void)open_filled(2);
+  kernel_.fail_next(os::Call::fsync, EIO);
+  EXPECT_FALSE(try_open(options()));
+  EXPECT_TRUE(std::filesystem::exists(path())) << "what was there before must stay";
+}
+
 TEST_P(Contract, C16_a_file_opened_for_reading_takes_no_writes) {
   Options reading = options();
   reading.create = false;

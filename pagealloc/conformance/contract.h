@@ -14,16 +14,10 @@
 #include <vector>
 
 #include "pagealloc/conformance/test_kernel.h"
+#include "pagealloc/conformance/variant.h"
 #include "pagealloc/open.h"
 
 namespace pagealloc::conformance {
-
-/// One way to open a page file: an implementation and the options that change its code path.
-struct Variant {
-  std::string name;
-  Options options;
-};
-const std::vector<Variant>& variants();
 
 class Contract : public ::testing::TestWithParam<Variant> {
  protected:

@@ -41,6 +41,7 @@ class TestKernel final : public os::Kernel {
 
   int open(const char* path, int flags, unsigned mode) noexcept override;
   int close(int fd) noexcept override { return base_.close(fd); }
+  int unlink(const char* path) noexcept override { return base_.unlink(path); }
   int statx(int dirfd, const char* path, int flags, unsigned mask,
             struct statx* out) noexcept override {
     return base_.statx(dirfd, path, flags, mask, out);

@@ -27,6 +27,7 @@ namespace pagealloc::os {
 enum class Call : std::uint8_t {
   open,
   close,
+  unlink,
   statx,
   ioctl,
   preadv,
@@ -47,24 +48,11 @@ enum class Call : std::uint8_t {
 };
 
 inline constexpr std::size_t call_kinds = static_cast<std::size_t>(Call::count);
-inline constexpr std::array<const char*, call_kinds> call_names = {"open",
-                                                                   "close",
-                                                                   "statx",
-                                                                   "ioctl",
-                                                                   "preadv",
-                                                                   "pwritev",
-                                                                   "fdatasync",
-                                                                   "fsync",
-                                                                   "ftruncate",
-                                                                   "fallocate",
-                                                                   "fadvise",
-                                                                   "mmap",
-                                                                   "munmap",
-                                                                   "madvise",
-                                                                   "msync",
-                                                                   "io_uring_setup",
-                                                                   "io_uring_register",
-                                                                   "io_uring_enter"};
+inline constexpr std::array<const char*, call_kinds> call_names = {
+    "open",          "close",     "unlink",  "statx",     "ioctl",          "preadv",
+    "pwritev",       "fdatasync", "fsync",   "ftruncate", "fallocate",      "fadvise",
+    "mmap",          "munmap",    "madvise", "msync",     "io_uring_setup", "io_uring_register",
+    "io_uring_enter"};
 
 /// Calls made so far, by kind. Subtract two to learn what happened in between.
 struct CallCounts {
@@ -123,6 +111,7 @@ class Kernel {
 
   virtual int open(const char* path, int flags, unsigned mode) noexcept = 0;
   virtual int close(int fd) noexcept = 0;
+  virtual int unlink(const char* path) noexcept = 0;
   virtual int statx(int dirfd, const char* path, int flags, unsigned mask,
                     struct statx* out) noexcept = 0;
   virtual int ioctl(int fd, unsigned long request, void* argument) noexcept = 0;

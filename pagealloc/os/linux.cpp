@@ -93,7 +93,7 @@ struct GuardedRange {
 
 constexpr std::size_t guarded_ranges_max = 256;
 constinit std::array<GuardedRange, guarded_ranges_max> guarded_ranges{};
-constinit struct sigaction previous_action {};
+constinit struct sigaction previous_action{};
 
 void pass_on(int signal_number, siginfo_t* info, void* context) {
   if ((previous_action.sa_flags & SA_SIGINFO) != 0 && previous_action.sa_sigaction != nullptr) {
@@ -131,7 +131,7 @@ void on_sigbus(int signal_number, siginfo_t* info, void* context) {
 void install_sigbus_handler() {
   static std::once_flag once;
   std::call_once(once, [] {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_sigaction = on_sigbus;
     action.sa_flags = SA_SIGINFO | SA_NODEFER;
     sigemptyset(&action.sa_mask);
@@ -292,6 +292,10 @@ class LinuxKernel final : public Kernel {
   int close(int fd) noexcept override {
     count(Call::close);
     return or_errno(::close(fd));
+  }
+  int unlink(const char* path) noexcept override {
+    count(Call::unlink);
+    return or_errno(::unlink(path));
   }
   int statx(int dirfd, const char* path, int flags, unsigned mask,
             struct statx* out) noexcept override {

@@ -15,7 +15,6 @@ nlohmann-json3-dev|header|nlohmann/json.hpp|build
 libgtest-dev|header|gtest/gtest.h|build
 libgmock-dev|header|gmock/gmock.h|build
 libbenchmark-dev|header|benchmark/benchmark.h|build
-libboost-dev|header|boost/version.hpp|build
 python3|command|python3|build
 fio|command|fio|compare
 python3-matplotlib|python||compare

@@ -43,13 +43,6 @@ cmd_format() {
   say "${#files[@]} files are formatted."
 }
 
-# Used where there is no .clang-tidy file to say otherwise.
-# Left out: what has no better form in a storage engine, and what is found in the headers of CLI11.
-lint_checks='-*,bugprone-*,clang-analyzer-*,misc-unused-*,modernize-use-override,performance-*'
-lint_checks+=',-bugprone-easily-swappable-parameters,-clang-analyzer-cplusplus.NewDeleteLeaks'
-lint_checks+=',-performance-enum-size,-performance-no-int-to-ptr'
-readonly lint_checks
-
 cmd_lint() {
   ensure build lint
   configure debug >/dev/null
@@ -61,8 +54,7 @@ cmd_lint() {
     if grep -qF "$file\"" "$database"; then compiled+=("$file"); fi
   done
   ((${#compiled[@]} > 0)) || fail "none of these files is in $database"
-  local -a options=(--quiet -p "$root/build/debug" '--warnings-as-errors=*')
-  [[ -f $root/.clang-tidy ]] || options+=("--checks=$lint_checks")
+  local -a options=(--quiet -p "$root/build/debug")
   heading "clang-tidy-19 over ${#compiled[@]} files"
   (cd "$root" && printf '%s\0' "${compiled[@]}" |
     xargs -0 -n 1 -P "$jobs" clang-tidy-19 "${options[@]}" 2>&1 |

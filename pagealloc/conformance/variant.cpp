@@ -1,0 +1,28 @@
+#include "pagealloc/conformance/variant.h"
+
+namespace pagealloc::conformance {
+
+const std::vector<Variant>& variants() {
+  static const std::vector<Variant> all = [] {
+    std::vector<Variant> list;
+    const auto add = [&](std::string name, const char* impl, auto change) {
+      Options options;
+      options.impl = impl;
+      options.depth = 8;
+      options.frames = 16;
+      change(options);
+      list.push_back({std::move(name), options});
+    };
+    add("pread", "pread", [](Options&) {});
+    add("pread_pool", "pread", [](Options& o) { o.threads = 4; });
+    add("mmap", "mmap", [](Options&) {});
+    add("mmap_map", "mmap", [](Options& o) { o.write_path = WritePath::map; });
+    add("direct", "direct", [](Options&) {});
+    add("uring", "uring", [](Options&) {});
+    add("uring_buffered", "uring", [](Options& o) { o.direct = Direct::off; });
+    return list;
+  }();
+  return all;
+}
+
+}  // namespace pagealloc::conformance
