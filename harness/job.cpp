@@ -55,11 +55,18 @@ class Jobs {
     job.peer = std::move(peer);
     return list.emplace_back(std::move(job));
   }
-  void add_pool(Workload workload, std::uint32_t threads, std::uint32_t batch = 0) {
+  void add_pool(Workload workload, std::uint32_t threads) {
     Job& job = add(workload, "pread", "pool", "psync");
     job.options.threads = threads;
     job.threads = threads;
     job.depth = threads;
+  }
+  // A write into the page cache takes less time than handing it to a pool, so writers are threads
+  // with a handle each.
+  void add_writers(Workload workload, std::uint32_t threads, std::uint32_t batch) {
+    Job& job = add(workload, "pread", "handles", "psync");
+    job.threads = threads;
+    job.handles = true;
     job.batch = batch;
   }
   Job& add_uring(Workload workload, std::uint32_t depth, bool direct, std::uint32_t batch = 0) {
@@ -144,7 +151,9 @@ void add_durable(Jobs& jobs, Mode mode) {
     jobs.add_uring(workload, 1, true, batch);
     jobs.add_noise(workload, "psync", true, 1, batch);
   }
-  jobs.add_pool(workload, 8, 64);
+  for (std::uint32_t threads = 2; threads <= 32; threads *= 2) {
+    if (mode == Mode::full || threads == 8) jobs.add_writers(workload, threads, 64);
+  }
   for (std::uint32_t depth = 2; depth <= 64; depth *= 2) {
     const bool chosen = mode == Mode::full || depth == 8 || (depth == 32 && mode != Mode::quick);
     if (chosen) jobs.add_uring(workload, depth, true, 64);
@@ -160,9 +169,9 @@ std::vector<Job> jobs_of(Mode mode, std::uint32_t page_bytes) {
   add_cold(jobs, mode);
   add_durable(jobs, mode);
   for (Job& job : jobs.list) {
-    // A pool is offered twice its threads, so that a worker never waits for the one who feeds it;
-    // the device sees no more than `threads` at once.
-    job.options.depth = job.threads > 1 ? 2 * job.threads : job.depth;
+    // A pool is offered three times its threads, so that a worker never waits for the one who feeds
+    // it; the device sees no more than `threads` at once.
+    job.options.depth = job.options.threads > 1 ? 3 * job.options.threads : job.depth;
     job.options.frames = std::max(2 * job.options.depth * job.run, 16U);
   }
   return std::move(jobs.list);

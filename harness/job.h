@@ -20,10 +20,11 @@ enum class Use : std::uint8_t {
 
 struct Job {
   Workload workload = Workload::random_cold;
-  Options options;          ///< impl, access, direct, write_path, threads, depth, frames
-  std::string variant;      ///< tells rows of one implementation apart
-  std::uint32_t depth = 1;  ///< operations in flight; with a pool, of the device: its threads
-  std::uint32_t threads = 1;
+  Options options;            ///< impl, access, direct, write_path, threads, depth, frames
+  std::string variant;        ///< tells rows of one implementation apart
+  std::uint32_t depth = 1;    ///< operations in flight; with a pool, of the device: its threads
+  std::uint32_t threads = 1;  ///< of pread's pool; `handles`: threads with a handle each
+  bool handles = false;
   std::uint32_t batch = 0;  ///< writes per sync; 0: nothing is written
   std::uint32_t run = 1;    ///< pages per operation
   Use use = Use::sum;

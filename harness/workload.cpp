@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <thread>
 #include <vector>
 
 #include "harness/meter.h"
@@ -153,7 +155,7 @@ std::expected<Round, std::string> read_pages(PageFile& file, const Job& job, con
 }
 
 /// One word of each page through peek: no operation, no frame, no system call.
-std::expected<Round, std::string> touch_pages(PageFile& file, const Order& order,
+std::expected<Round, std::string> touch_pages(PageFile& file, const Job&, const Order& order,
                                               const Request& request, Histogram& latencies) {
   std::uint64_t sum = 0;
   constexpr std::uint64_t timed_every = 16;  // reading the clock costs more than the touch
@@ -174,97 +176,119 @@ std::expected<Round, std::string> touch_pages(PageFile& file, const Order& order
   return round;
 }
 
-/// Writes in batches, each followed by a sync. With more than one operation in flight the next
-/// batch is written while the sync of the last is under way: a sync covers what was reaped before
-/// it, so that is as safe as waiting. A write is acknowledged, and its latency taken, when the
-/// sync that covers it is done.
+/// Writes in batches, each followed by a sync. A write is acknowledged, and its latency taken, when
+/// the sync that covers it is done. With more than one operation in flight batches overlap: a sync
+/// covers what was reaped before it was submitted, so the next batch may be under way meanwhile,
+/// and that is as safe as waiting.
 class Writer {
  public:
+  /// Does the operations `first`, `first` + `stride`, ... of the request.
   Writer(PageFile& file, const Job& job, const Order& order, const Request& request,
-         Histogram& latencies)
+         std::uint64_t first, std::uint64_t stride)
       : file_(file),
         job_(job),
         order_(order),
-        request_(request),
-        latencies_(latencies),
+        ops_wanted_((request.ops - first + stride - 1) / stride),
+        first_(first),
+        stride_(stride),
         depth_(file.geometry().depth_max),
         ops_(depth_),
+        batch_of_(depth_),
+        done_(depth_),
+        batches_(depth_ == 1 ? 1 : 4),
         content_(file.geometry().page_bytes, std::byte{0xA5}) {
     for (Op& op : ops_) free_.push_back(&op);
-    written_ns_.reserve(2 * job.batch);
-    syncing_ns_.reserve(2 * job.batch);
-    done_.resize(ops_.size());
+    for (Batch& batch : batches_) batch.start_ns.reserve(job.batch);
   }
 
   bool run() {
-    while (acknowledged_ < request_.ops) {
-      if (!start_writes() || !start_sync() || !collect()) return false;
+    while (acknowledged_ < ops_wanted_) {
+      if (!start_syncs() || !start_writes() || !collect()) return false;
     }
     return true;
   }
 
+  Histogram latencies;
   std::string error;
 
  private:
-  /// As many writes as the depth and the batch allow.
+  struct Batch {
+    std::vector<std::uint64_t> start_ns;  // of each write started
+    std::size_t reaped = 0;
+    bool syncing = false;
+  };
+
+  /// For every batch that is whole and reaped.
+  bool start_syncs() {
+    for (std::size_t i = 0; i < batches_.size() && !free_.empty(); ++i) {
+      Batch& batch = batches_[i];
+      if (!whole(batch) || batch.syncing || batch.reaped < batch.start_ns.size()) continue;
+      batch.syncing = true;
+      Op& op = take(i);
+      op = Op{.verb = Verb::sync};
+      if (!submit(op)) return false;
+    }
+    return true;
+  }
+
+  /// As many writes as may be in flight, batch after batch, until the next batch is still busy.
   bool start_writes() {
-    while (in_batch_ < job_.batch && started_ < request_.ops && in_flight_ < depth_) {
-      Op& op = *free_.back();
-      free_.pop_back();
-      const PageId page = order_.page(started_);
+    while (!free_.empty() && started_ < ops_wanted_) {
+      if (whole(batches_[filling_])) {
+        const std::size_t next = (filling_ + 1) % batches_.size();
+        if (!batches_[next].start_ns.empty()) return true;
+        filling_ = next;
+      }
+      const PageId page = order_.page(first_ + started_ * stride_);
       std::byte* frame = file_.stage(page, 1);
       if (frame == nullptr) return fail("no frame to stage");
       std::memcpy(frame, content_.data(), content_.size());
       std::memcpy(frame, &page, sizeof page);
+      Op& op = take(filling_);
       op = Op{.verb = Verb::write, .page = page, .frame = frame, .user = now_ns()};
-      if (!submit(op)) return false;
       ++started_;
-      ++in_batch_;
+      batches_[filling_].start_ns.push_back(op.user);
+      if (!submit(op)) return false;
     }
     return true;
   }
 
-  /// Once the whole batch has been reaped, and no other sync is under way.
-  bool start_sync() {
-    const bool whole = in_batch_ == job_.batch || started_ == request_.ops;
-    if (!whole || reaped_ < in_batch_ || in_batch_ == 0 || !syncing_ns_.empty()) return true;
-    Op& op = *free_.back();
-    free_.pop_back();
-    op = Op{.verb = Verb::sync};
-    std::swap(syncing_ns_, written_ns_);
-    in_batch_ = 0;
-    reaped_ = 0;
-    return submit(op);
-  }
-
-  bool submit(Op& op) {
-    Op* one[] = {&op};
-    ++in_flight_;
-    return file_.submit(one) == 1 || fail("submit refused");
-  }
-
   bool collect() {
-    // While the end of a batch is awaited every completion matters, else a quarter of the queue.
-    const std::size_t wait_for = in_batch_ < job_.batch ? job_.wait_for() : in_flight_;
-    const std::size_t count = file_.reap(done_, std::max<std::size_t>(wait_for, 1));
+    const std::size_t count = file_.reap(done_, job_.wait_for());
     const std::uint64_t end_ns = now_ns();
     for (std::size_t i = 0; i < count; ++i) {
       Op& op = *done_[i];
       if (op.result != Errc::ok) return fail(error_of(file_, op).text());
-      if (op.verb == Verb::sync) {
-        for (const std::uint64_t start_ns : syncing_ns_) latencies_.add(end_ns - start_ns);
-        acknowledged_ += syncing_ns_.size();
-        syncing_ns_.clear();
-      } else {
-        written_ns_.push_back(op.user);
-        ++reaped_;
-      }
+      Batch& batch = batches_[batch_of_[index_of(op)]];
       free_.push_back(&op);
+      if (op.verb == Verb::write) {
+        ++batch.reaped;
+        continue;
+      }
+      for (const std::uint64_t start_ns : batch.start_ns) latencies.add(end_ns - start_ns);
+      acknowledged_ += batch.start_ns.size();
+      batch.start_ns.clear();
+      batch.reaped = 0;
+      batch.syncing = false;
     }
-    in_flight_ -= count;
     return true;
   }
 
+  bool whole(const Batch& batch) const {
+    if (batch.start_ns.empty()) return false;
+    return batch.start_ns.size() == job_.batch || started_ == ops_wanted_;
+  }
+  std::size_t index_of(const Op& op) const { return static_cast<std::size_t>(&op - ops_.data()); }
+  Op& take(std::size_t batch) {
+    Op& op = *free_.back();
+    free_.pop_back();
+    batch_of_[index_of(op)] = batch;
+    return op;
+  }
+  bool submit(Op& op) {
+    Op* one[] = {&op};
+    return file_.submit(one) == 1 || fail("submit refused");
+  }
   bool fail(std::string why) {
     error = std::move(why);
     return false;
@@ -273,29 +297,45 @@ class Writer {
   PageFile& file_;
   const Job& job_;
   const Order& order_;
-  const Request& request_;
-  Histogram& latencies_;
+  std::uint64_t ops_wanted_;
+  std::uint64_t first_;
+  std::uint64_t stride_;
   std::size_t depth_;
   std::vector<Op> ops_;
+  std::vector<std::size_t> batch_of_;  // which batch each Op belongs to just now
   std::vector<Op*> free_;
   std::vector<Op*> done_;
+  std::vector<Batch> batches_;
+  std::size_t filling_ = 0;  // the batch that new writes belong to
   std::vector<std::byte> content_;
-  std::vector<std::uint64_t> written_ns_;  // starts of the reaped writes of this batch
-  std::vector<std::uint64_t> syncing_ns_;  // and of those that the sync under way covers
   std::uint64_t started_ = 0;
   std::uint64_t acknowledged_ = 0;
-  std::size_t in_flight_ = 0;
-  std::size_t in_batch_ = 0;
-  std::size_t reaped_ = 0;
 };
 
 std::expected<Round, std::string> write_pages(PageFile& file, const Job& job, const Order& order,
                                               const Request& request, Histogram& latencies) {
-  Writer writer(file, job, order, request, latencies);
+  const std::uint32_t threads = job.handles ? job.threads : 1;
+  std::vector<std::unique_ptr<PageFile>> handles;
+  std::vector<std::unique_ptr<Writer>> writers;
+  for (std::uint32_t i = 0; i < threads; ++i) {
+    auto handle = file.another();
+    if (!handle) return std::unexpected(handle.error().cause);
+    handles.push_back(std::move(*handle));
+    writers.push_back(std::make_unique<Writer>(*handles[i], job, order, request, i, threads));
+  }
   const Meter meter;
-  const bool good = writer.run();
+  {
+    std::vector<std::jthread> others;
+    for (std::uint32_t i = 1; i < threads; ++i) {
+      others.emplace_back([&writers, i] { (void)writers[i]->run(); });
+    }
+    (void)writers[0]->run();
+  }
+  for (const auto& writer : writers) {
+    if (!writer->error.empty()) return std::unexpected(writer->error);
+    latencies.merge(writer->latencies);
+  }
   Round round = meter.stop(request.ops, file.geometry().page_bytes, latencies);
-  if (!good) return std::unexpected(writer.error);
   for (std::uint64_t i = 0; i < request.ops; i += std::max<std::uint64_t>(request.ops / 16, 1)) {
     const PageId page = order.page(i);
     auto ref = read_page(file, page);
@@ -318,11 +358,13 @@ std::expected<Round, std::string> run_workload(const Job& job, const Scratch& fi
   if (!opened) return std::unexpected(opened.error().cause);
   PageFile& pages = **opened;
   const Order order(job, pages.pages(), request.seed);
-  if (job.workload == Workload::durable_write) {
-    return write_pages(pages, job, order, request, latencies);
-  }
-  if (job.use == Use::touch) return touch_pages(pages, order, request, latencies);
-  return read_pages(pages, job, order, request, latencies);
+  Histogram own;  // of this round alone: its percentiles are the round's
+  const auto run = job.workload == Workload::durable_write ? write_pages
+                   : job.use == Use::touch                 ? touch_pages
+                                                           : read_pages;
+  const auto round = run(pages, job, order, request, own);
+  latencies.merge(own);
+  return round;
 }
 
 }  // namespace pagealloc::harness

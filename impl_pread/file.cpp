@@ -22,7 +22,8 @@ Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared)
   auto file = std::make_unique<File>(shared, std::move(*arena));
   const std::uint32_t threads = shared->options().threads;
   if (threads > 0) {
-    file->workers_ = shared->kernel().start(*file, threads);
+    // The caller is one of them, while it waits in reap().
+    file->workers_ = shared->kernel().start(*file, threads - 1);
     if (file->workers_ == nullptr) {
       return std::unexpected(
           shared->error(Errc::not_available, 0,
@@ -66,7 +67,16 @@ void File::begin(Op& op) noexcept {
 
 void File::advance(std::size_t wanted) noexcept {
   if (workers_ == nullptr) return;
-  if (wanted > done()) (void)workers_->wait(collected_ + wanted - done());
+  collect();
+  while (done() < wanted) {
+    // Instead of sleeping until a worker is done, do a worker's work: waking a thread up costs as
+    // much as a read from a fast disk, and with the caller asleep each operation took two.
+    if (!workers_->help()) workers_->wait(collected_ + wanted - done());
+    collect();
+  }
+}
+
+void File::collect() noexcept {
   OpList executed;
   {
     std::lock_guard lock(mutex_);
@@ -79,7 +89,7 @@ void File::advance(std::size_t wanted) noexcept {
   }
 }
 
-// On a worker's thread: one operation, from the queue to the list of those executed.
+// On a worker's thread, or the caller's: one operation, from queued_ to executed_.
 void File::step() noexcept {
   Op* op = nullptr;
   {

@@ -27,6 +27,7 @@ class File final : public Handle, private os::Background {
   void punch(Op& op) noexcept override;
   void begin(Op& op) noexcept;
   void advance(std::size_t wanted) noexcept override;
+  void collect() noexcept;
   void step() noexcept override;
 
   std::mutex mutex_;

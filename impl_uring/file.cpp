@@ -163,7 +163,6 @@ void File::advance(std::size_t wanted) noexcept {
     std::abort();
   }
   enabled_ = true;
-  std::array<io_uring_cqe, 64> completions;
   do {
     const std::size_t missing = wanted > done() ? wanted - done() : 0;
     if (queued_ == 0 && missing == 0 && wanted > 0) return;  // enough is done, nothing to submit
@@ -176,14 +175,19 @@ void File::advance(std::size_t wanted) noexcept {
       fmt::print(stderr, "{}: io_uring_enter failed: {}\n", path(), describe(-submitted));
       std::abort();
     }
-    unsigned drained = 0;
-    do {
-      drained = ring_->drain(completions);
-      for (unsigned i = 0; i < drained; ++i) {
-        step(*reinterpret_cast<Op*>(completions[i].user_data), completions[i].res);
-      }
-    } while (drained == completions.size());
+    collect();
   } while (done() < wanted);
+}
+
+void File::collect() noexcept {
+  std::array<io_uring_cqe, 64> completions;
+  unsigned drained = 0;
+  do {
+    drained = ring_->drain(completions);
+    for (unsigned i = 0; i < drained; ++i) {
+      step(*reinterpret_cast<Op*>(completions[i].user_data), completions[i].res);
+    }
+  } while (drained == completions.size());
 }
 
 // One completion: the operation ends, or its next piece begins.

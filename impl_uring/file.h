@@ -28,6 +28,7 @@ class File final : public Handle {
   void punch(Op& op) noexcept override;
   void begin(Op& op) noexcept;
   void advance(std::size_t wanted) noexcept override;
+  void collect() noexcept;
   void step(Op& op, std::int32_t result) noexcept;
 
   bool registered_buffers_;

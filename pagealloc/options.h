@@ -42,7 +42,9 @@ struct Options {
   std::uint32_t depth = 32;  ///< operations in flight before submit() pushes back
   std::uint32_t frames = 0;  ///< frames of this handle; 0: twice the depth, at least 16
 
-  std::uint32_t threads = 0;  ///< pread only: workers that execute operations; 0: the caller does
+  /// pread only: threads that execute operations, the one that waits in reap() among them. 0: each
+  /// operation is executed inside submit().
+  std::uint32_t threads = 0;
   WritePath write_path = WritePath::pwrite;  ///< mmap only
   /// mmap only: address space reserved, so that growth never moves what is lent. 0: 64 GiB, or
   /// twice the file, whichever is more.

@@ -93,15 +93,17 @@ class Background {
   virtual void step() noexcept = 0;
 };
 
-/// Threads that call Background::step() once for each piece posted. post() and wait() belong to
-/// one thread, the owner. Destroying it finishes the pieces already posted, then joins.
+/// Threads that call Background::step() once for each piece posted. All functions belong to one
+/// thread, the owner. Destroying it finishes the pieces already posted, then joins.
 class Workers {
  public:
   virtual ~Workers() = default;
   /// Announces `pieces` new pieces of work.
   virtual void post(unsigned pieces) noexcept = 0;
-  /// Blocks until `pieces` pieces, counted from the start, have been done; returns how many are.
-  virtual std::uint64_t wait(std::uint64_t pieces) noexcept = 0;
+  /// Does one posted piece on the calling thread; false when none is waiting to be done.
+  virtual bool help() noexcept = 0;
+  /// Blocks until `pieces` pieces, counted from the start, have been done.
+  virtual void wait(std::uint64_t pieces) noexcept = 0;
 };
 
 /// The kernel. All functions are thread safe. Paths are NUL-terminated.

@@ -233,12 +233,23 @@ class LinuxWorkers final : public Workers {
     for (unsigned i = 0; i < wake; ++i) posted_.notify_one();
   }
 
-  std::uint64_t wait(std::uint64_t pieces) noexcept override {
+  bool help() noexcept override {
+    {
+      std::lock_guard lock(mutex_);
+      if (pieces_ == 0) return false;
+      --pieces_;
+    }
+    work_.step();
+    std::lock_guard lock(mutex_);
+    ++finished_;
+    return true;
+  }
+
+  void wait(std::uint64_t pieces) noexcept override {
     std::unique_lock lock(mutex_);
     target_ = pieces;
     done_.wait(lock, [&] { return finished_ >= pieces; });
     target_ = UINT64_MAX;
-    return finished_;
   }
 
  private:
