@@ -94,6 +94,7 @@ struct GuardedRange {
 constexpr std::size_t guarded_ranges_max = 256;
 constinit std::array<GuardedRange, guarded_ranges_max> guarded_ranges{};
 constinit struct sigaction previous_action{};
+constinit std::mutex guard_mutex;  // for changing the table; the handler only reads it
 
 void pass_on(int signal_number, siginfo_t* info, void* context) {
   if ((previous_action.sa_flags & SA_SIGINFO) != 0 && previous_action.sa_sigaction != nullptr) {
@@ -370,8 +371,7 @@ class LinuxKernel final : public Kernel {
   int guard(void* address, std::size_t bytes,
             std::atomic<std::uint32_t>* faults) noexcept override {
     install_sigbus_handler();
-    static constinit std::mutex mutex;
-    std::lock_guard lock(mutex);
+    std::lock_guard lock(guard_mutex);
     for (GuardedRange& range : guarded_ranges) {
       if (range.end.load(std::memory_order_relaxed) != 0) continue;
       const auto begin = reinterpret_cast<std::uintptr_t>(address);
@@ -383,12 +383,13 @@ class LinuxKernel final : public Kernel {
     return -ENOMEM;
   }
   void unguard(void* address) noexcept override {
+    std::lock_guard lock(guard_mutex);
     const auto begin = reinterpret_cast<std::uintptr_t>(address);
     for (GuardedRange& range : guarded_ranges) {
       if (range.begin.load(std::memory_order_relaxed) != begin) continue;
-      range.faults.store(nullptr, std::memory_order_release);
+      range.end.store(0, std::memory_order_release);  // first: from now on nothing lies in it
       range.begin.store(0, std::memory_order_release);
-      range.end.store(0, std::memory_order_release);
+      range.faults.store(nullptr, std::memory_order_release);
     }
   }
 
