@@ -18,8 +18,8 @@ namespace {
 
 /// Every word added up, so that every byte is really touched. Four sums, so that the additions do
 /// not wait for each other. Named one by one and not inlined: as an array inside a larger function
-/// g++ 12 kept them in memory, and the sum of a page took 350 ns instead of 50. Asking for all lines
-/// before the first is added takes another 100 ns off a page that is not in the cache.
+/// g++ 12 kept them in memory, and the sum of a page took 350 ns instead of 50. Asking for all
+/// lines before the first is added takes another 100 ns off a page that is not in the cache.
 [[gnu::noinline]] std::uint64_t sum_words(const std::byte* bytes, std::size_t count) {
   constexpr std::size_t line_bytes = 64;
   for (std::size_t i = 0; i < count; i += line_bytes) __builtin_prefetch(bytes + i);
@@ -72,6 +72,18 @@ class Reader {
         batch_(depth_) {}
 
   bool run() {
+    const bool good = work();
+    while (file_.reap(batch_, 1) > 0) {  // after an error; they belong to this object
+    }
+    return good;
+  }
+
+  std::uint64_t sum = 0;         // of all bytes read
+  std::uint64_t common_sum = 0;  // of those of the first common_ops operations
+  std::string error;
+
+ private:
+  bool work() {
     std::size_t free = 0;
     while (free < std::min<std::uint64_t>(depth_, request_.ops)) start(ops_[free], free, now_ns());
     for (std::uint64_t done = 0; done < request_.ops;) {
@@ -95,11 +107,6 @@ class Reader {
     return true;
   }
 
-  std::uint64_t sum = 0;         // of all bytes read
-  std::uint64_t common_sum = 0;  // of those of the first common_ops operations
-  std::string error;
-
- private:
   void start(Op& op, std::size_t& free, std::uint64_t start_ns) {
     index_of_[static_cast<std::size_t>(&op - ops_.data())] = started_;
     op = Op{.run = job_.run, .page = order_.page(started_), .user = start_ns};
@@ -205,10 +212,10 @@ class Writer {
   }
 
   bool run() {
-    while (acknowledged_ < ops_wanted_) {
-      if (!start_syncs() || !start_writes() || !collect()) return false;
+    const bool good = work();
+    while (file_.reap(done_, 1) > 0) {  // as the reader's
     }
-    return true;
+    return good;
   }
 
   Histogram latencies;
@@ -220,6 +227,13 @@ class Writer {
     std::size_t reaped = 0;
     bool syncing = false;
   };
+
+  bool work() {
+    while (acknowledged_ < ops_wanted_) {
+      if (!start_syncs() || !start_writes() || !collect()) return false;
+    }
+    return true;
+  }
 
   /// For every batch that is whole and reaped.
   bool start_syncs() {

@@ -86,8 +86,8 @@ std::byte* File::frame_for(PageId page, std::uint32_t run) noexcept {
 }
 
 // No copy and no call: the first touch faults, and the kernel reads. What can be started early is
-// the way from memory to the processor: with eight warm pages offered at once, asking for their first
-// lines takes a page from 570 to 370 ns. An address that is not mapped yet is ignored by it.
+// the way from memory to the processor: with eight warm pages offered at once, asking for their
+// first lines takes a page from 570 to 370 ns. An address that is not mapped yet is ignored by it.
 void File::read(Op& op) noexcept {
   constexpr std::size_t line_bytes = 64;
   constexpr std::size_t lines = 4;

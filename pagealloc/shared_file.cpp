@@ -74,12 +74,14 @@ Result<std::shared_ptr<SharedFile>> SharedFile::open(std::string_view path, cons
     return std::unexpected(good.error());
   }
   std::shared_ptr<SharedFile> file(new SharedFile(kernel, std::string(path), options));
-  if (auto good = file->open_descriptor(options.direct.value_or(direct)); !good) {
-    return std::unexpected(good.error());
+  const Direct wanted = options.direct.value_or(direct);
+  if (auto good = file->open_descriptor(wanted); !good) return std::unexpected(good.error());
+  if (auto good = file->measure(); !good) return std::unexpected(good.error());
+  if (auto good = file->find_alignment(); !good) {
+    if (wanted != Direct::attempt) return std::unexpected(good.error());
+    if (auto again = file->give_up_direct(); !again) return std::unexpected(again.error());
   }
-  for (auto step : {&SharedFile::measure, &SharedFile::find_alignment, &SharedFile::make_durable}) {
-    if (auto good = ((*file).*step)(); !good) return std::unexpected(good.error());
-  }
+  if (auto good = file->make_durable(); !good) return std::unexpected(good.error());
   return file;
 }
 
@@ -189,6 +191,14 @@ Result<void> SharedFile::find_alignment() {
   }
   geometry_.align_bytes = std::max(memory_align, offset_align);
   return {};
+}
+
+// O_DIRECT was to be tried, was granted, and asks for more than these pages can give.
+Result<void> SharedFile::give_up_direct() {
+  (void)kernel_.close(fd_);
+  geometry_.direct = false;
+  fd_ = -1;
+  return open_descriptor(Direct::off);
 }
 
 Result<void> SharedFile::make_durable() {

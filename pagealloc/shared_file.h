@@ -73,6 +73,7 @@ class SharedFile {
   int open_or_create(int flags);
   Result<void> measure();
   Result<void> find_alignment();
+  Result<void> give_up_direct();
   Result<void> make_durable();
   void check_nothing_beyond(std::uint64_t pages) noexcept;
   int allocate(std::uint64_t offset_bytes, std::uint64_t length_bytes);
