@@ -9,7 +9,9 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
     return std::unexpected((*shared)->error(
         Errc::bad_argument, 0, "direct means O_DIRECT; pread is the one with the page cache"));
   }
-  return File::make(std::move(*shared));
+  auto file = File::make(*shared);
+  if (file) (*shared)->keep();
+  return file;
 }
 
 Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared) {

@@ -21,7 +21,9 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
   }
   auto map = Map::make(**shared);
   if (!map) return std::unexpected(map.error());
-  return File::make(std::move(*shared), std::move(*map));
+  auto file = File::make(*shared, std::move(*map));
+  if (file) (*shared)->keep();
+  return file;
 }
 
 Result<std::shared_ptr<Map>> Map::make(SharedFile& shared) {

@@ -12,7 +12,9 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
         Errc::bad_argument, 0, "pread goes through the page cache; O_DIRECT is for direct, uring"));
   }
   blocking::advise(**shared);
-  return File::make(std::move(*shared));
+  auto file = File::make(*shared);
+  if (file) (*shared)->keep();
+  return file;
 }
 
 Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared) {
@@ -67,6 +69,8 @@ void File::begin(Op& op) noexcept {
 
 void File::advance(std::size_t wanted) noexcept {
   if (workers_ == nullptr) return;
+  // The caller is the only one of one: polling must get it somewhere, too.
+  if (wanted == 0 && shared().options().threads == 1) (void)workers_->help();
   collect();
   while (done() < wanted) {
     // Instead of sleeping until a worker is done, do a worker's work: waking a thread up costs as

@@ -73,13 +73,16 @@ Result<void> register_all(SharedFile& shared, os::Ring& ring, const FrameArena& 
 
 Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& options) {
   os::Kernel& kernel = options.kernel == nullptr ? os::linux_kernel() : *options.kernel;
+  if (auto good = SharedFile::check(path, options); !good) return std::unexpected(good.error());
   // The ring comes first, so that a machine that refuses it leaves no new file behind.
   auto ring = make_ring(kernel, path, options.depth);
   if (!ring) return std::unexpected(ring.error());
   auto shared = SharedFile::open(path, options, Direct::require);
   if (!shared) return std::unexpected(shared.error());
   if (!(*shared)->geometry().direct) blocking::advise(**shared);
-  return File::make(std::move(*shared), std::move(*ring));
+  auto file = File::make(*shared, std::move(*ring));
+  if (file) (*shared)->keep();
+  return file;
 }
 
 Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared,

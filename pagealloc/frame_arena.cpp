@@ -14,7 +14,7 @@ Result<FrameArena> FrameArena::make(os::Kernel& kernel, std::uint32_t frames,
   if (!memory) {
     return std::unexpected(Error{.code = Errc::not_available,
                                  .os_error = -memory.error(),
-                                 .cause = "cannot get memory for the frames"});
+                                 .cause = "not available here: cannot get memory for the frames"});
   }
   return FrameArena(kernel, {static_cast<std::byte*>(*memory), bytes}, frames, page_bytes);
 }
@@ -26,7 +26,8 @@ FrameArena::FrameArena(os::Kernel& kernel, std::span<std::byte> memory, std::uin
       frames_(frames),
       page_shift_(static_cast<std::uint32_t>(std::countr_zero(page_bytes))),
       free_(frames),
-      free_bits_((frames + 63) / 64, 0) {
+      free_bits_((frames + 63) / 64, 0),
+      runs_(frames, 0) {
   for (std::uint32_t frame = 0; frame < frames; ++frame) flip(frame);
 }
 
@@ -36,7 +37,8 @@ FrameArena::FrameArena(FrameArena&& other) noexcept
       frames_(other.frames_),
       page_shift_(other.page_shift_),
       free_(other.free_),
-      free_bits_(std::move(other.free_bits_)) {}
+      free_bits_(std::move(other.free_bits_)),
+      runs_(std::move(other.runs_)) {}
 
 FrameArena::~FrameArena() {
   if (!memory_.empty()) {
@@ -49,11 +51,8 @@ std::byte* FrameArena::take(std::uint32_t run) noexcept {
   if (run != 1) return take_run(run);
   for (std::size_t word = 0; word < free_bits_.size(); ++word) {
     if (free_bits_[word] == 0) continue;
-    const auto frame = static_cast<std::uint32_t>(
-        word * 64 + static_cast<unsigned>(std::countr_zero(free_bits_[word])));
-    free_bits_[word] &= free_bits_[word] - 1;
-    --free_;
-    return memory_.data() + (std::size_t{frame} << page_shift_);
+    const auto bit = static_cast<unsigned>(std::countr_zero(free_bits_[word]));
+    return hand_out(static_cast<std::uint32_t>(word * 64 + bit), 1);
   }
   return nullptr;
 }
@@ -63,23 +62,32 @@ std::byte* FrameArena::take_run(std::uint32_t run) noexcept {
   std::uint32_t length = 0;
   for (std::uint32_t frame = frames_; frame-- > 0;) {
     length = is_free(frame) ? length + 1 : 0;
-    if (length < run) continue;
-    for (std::uint32_t i = 0; i < run; ++i) flip(frame + i);
-    free_ -= run;
-    return memory_.data() + (std::size_t{frame} << page_shift_);
+    if (length == run) return hand_out(frame, run);
   }
   return nullptr;
 }
 
-void FrameArena::give(std::byte* frame, std::uint32_t run) noexcept {
+std::byte* FrameArena::hand_out(std::uint32_t first, std::uint32_t run) noexcept {
+  for (std::uint32_t i = 0; i < run; ++i) flip(first + i);
+  free_ -= run;
+  runs_[first] = run;
+  return memory_.data() + (std::size_t{first} << page_shift_);
+}
+
+std::uint32_t FrameArena::run_at(const std::byte* frame) const noexcept {
+  const auto offset = static_cast<std::size_t>(frame - memory_.data());
+  const std::size_t first = offset >> page_shift_;
+  return first << page_shift_ == offset ? runs_[first] : 0;
+}
+
+void FrameArena::give(std::byte* frame) noexcept {
+  const std::uint32_t run = run_at(frame);
+  assert(run != 0 && "a frame was given back twice, or was never handed out");
   const auto first =
       static_cast<std::uint32_t>(static_cast<std::size_t>(frame - memory_.data()) >> page_shift_);
-  assert(owns(frame) && first + run <= frames_);
-  for (std::uint32_t i = first; i < first + run; ++i) {
-    assert(!is_free(i) && "a frame was given back twice");
-    flip(i);
-  }
+  for (std::uint32_t i = first; i < first + run; ++i) flip(i);
   free_ += run;
+  runs_[first] = 0;
 }
 
 }  // namespace pagealloc

@@ -24,8 +24,10 @@ class FrameArena {
   /// `run` contiguous frames, or nullptr when there is no such place. Single frames come from the
   /// low end and runs from the high end, so that single ones do not break the runs' space up.
   std::byte* take(std::uint32_t run) noexcept;
-  /// Precondition: take(run) handed this out and it has not been given back (asserted).
-  void give(std::byte* frame, std::uint32_t run) noexcept;
+  /// Takes back what take() handed out, whole. Precondition: run_at(frame) != 0 (asserted).
+  void give(std::byte* frame) noexcept;
+  /// How many frames take() handed out at this address; 0 when it did not, or has them back.
+  std::uint32_t run_at(const std::byte* frame) const noexcept;
 
   bool owns(const std::byte* address) const noexcept {
     return address >= memory_.data() && address < memory_.data() + memory_.size();
@@ -41,6 +43,7 @@ class FrameArena {
     return ((free_bits_[frame / 64] >> (frame % 64)) & 1U) != 0;
   }
   void flip(std::uint32_t frame) noexcept { free_bits_[frame / 64] ^= 1ULL << (frame % 64); }
+  std::byte* hand_out(std::uint32_t first, std::uint32_t run) noexcept;
   std::byte* take_run(std::uint32_t run) noexcept;
 
   os::Kernel* kernel_;
@@ -49,6 +52,7 @@ class FrameArena {
   std::uint32_t page_shift_;
   std::uint32_t free_;
   std::vector<std::uint64_t> free_bits_;  // 1: free
+  std::vector<std::uint32_t> runs_;       // by the first frame of what is handed out; else 0
 };
 
 }  // namespace pagealloc

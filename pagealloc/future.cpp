@@ -10,7 +10,8 @@ namespace pagealloc {
 namespace {
 
 // Before each coroutine frame: whose it is, so that operator delete can find the way back.
-struct alignas(__STDCPP_DEFAULT_NEW_ALIGNMENT__) FrameHeader {
+// Aligned as an Op is, because coroutines keep those in their frames.
+struct alignas(alignof(Op)) FrameHeader {
   Loop* loop;
 };
 
@@ -72,7 +73,7 @@ Loop::Loop(PageFile& file, Limits limits) : file_(file), slots_(limits.operation
   pending_.reserve(limits.operations);
   constexpr std::size_t align = alignof(FrameHeader);
   frame_bytes_ = (limits.task_bytes + sizeof(FrameHeader) + align - 1) / align * align;
-  frames_ = std::make_unique<std::byte[]>(frame_bytes_ * limits.tasks);
+  frames_.reset(new (std::align_val_t{align}) std::byte[frame_bytes_ * limits.tasks]);
   free_frames_.reserve(limits.tasks);
   for (std::uint32_t i = 0; i < limits.tasks; ++i) {
     free_frames_.push_back(frames_.get() + i * frame_bytes_);
@@ -93,7 +94,10 @@ Future Loop::punch(PageId page, std::uint32_t run) noexcept {
 }
 
 Future Loop::start(Verb verb, PageId page, std::byte* frame, std::uint32_t run) noexcept {
-  if (first_free_ == slots_.size()) return Future(*this, no_slot);
+  if (first_free_ == slots_.size()) {
+    if (verb == Verb::write) file_.release(frame, run);  // spent whatever the result (clause 6)
+    return Future(*this, no_slot);
+  }
   const std::uint32_t index = first_free_;
   Slot& slot = slots_[index];
   first_free_ = slot.next_free;

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "pagealloc/page_file.h"
@@ -124,7 +125,12 @@ class Loop {
   std::vector<Op*> pending_;      // started, not yet taken by submit()
   std::uint32_t in_flight_ = 0;
   std::size_t frame_bytes_;
-  std::unique_ptr<std::byte[]> frames_;
+  struct AlignedDelete {
+    void operator()(std::byte* frames) const noexcept {
+      ::operator delete[](frames, std::align_val_t{alignof(Op)});
+    }
+  };
+  std::unique_ptr<std::byte[], AlignedDelete> frames_;
   std::vector<std::byte*> free_frames_;
 };
 

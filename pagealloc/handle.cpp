@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstdio>
 #include <cstdlib>
 
@@ -11,7 +12,6 @@ namespace pagealloc {
 Handle::Handle(std::shared_ptr<SharedFile> shared, FrameArena arena)
     : shared_(std::move(shared)), arena_(std::move(arena)) {
   geometry_ = shared_->geometry();
-  shared_->keep();
 }
 
 Handle::~Handle() {
@@ -46,10 +46,12 @@ std::size_t Handle::submit(std::span<Op* const> batch) noexcept {
 }
 
 void Handle::start(Op& op) noexcept {
-  if (const Errc admitted = shared_->admit(op); admitted != Errc::ok) {
-    finish(op, {admitted, 0});
-    return;
+  Errc admitted = shared_->admit(op);
+  const bool staged = op.verb == Verb::write && arena_.owns(op.frame);
+  if (admitted == Errc::ok && staged && arena_.run_at(op.frame) != op.run) {
+    admitted = Errc::bad_argument;  // not what stage() handed out
   }
+  if (admitted != Errc::ok) return finish(op, {admitted, 0});
   switch (op.verb) {
     case Verb::read:
       return read(op);
@@ -83,7 +85,9 @@ std::byte* Handle::stage(PageId page, std::uint32_t run) noexcept {
 
 void Handle::release(std::byte* frame, std::uint32_t run) noexcept {
   // A frame that is not the arena's is the map's, and needs nothing.
-  if (arena_.owns(frame)) arena_.give(frame, run);
+  if (!arena_.owns(frame)) return;
+  assert(arena_.run_at(frame) == run && "released with another run than it was lent with");
+  if (arena_.run_at(frame) == run) arena_.give(frame);
 }
 
 bool Handle::lend(Op& op) noexcept {
@@ -95,8 +99,8 @@ bool Handle::lend(Op& op) noexcept {
 void Handle::finish(Op& op, blocking::Outcome outcome) noexcept {
   const bool failed_read = op.verb == Verb::read && outcome.result != Errc::ok;
   if (failed_read || op.verb == Verb::write) {
-    const bool ours = arena_.owns(op.frame);
-    if (ours) arena_.give(op.frame, op.run);
+    const bool ours = arena_.owns(op.frame) && arena_.run_at(op.frame) != 0;
+    if (ours) arena_.give(op.frame);
     if (ours || failed_read) op.frame = nullptr;
   }
   shared_->settle(op, outcome.result, outcome.os_error);

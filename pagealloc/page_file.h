@@ -90,7 +90,7 @@ class PageFile {
 
   /// Makes the file `pages` long; new pages really are allocated, so a full disk shows here and
   /// leaves the file as it was (clause 11). Durable after the next sync. May block and allocate.
-  virtual Result<void> resize(std::uint64_t pages) noexcept = 0;
+  [[nodiscard]] virtual Result<void> resize(std::uint64_t pages) noexcept = 0;
 
   /// A handle for another thread: same file, same poison, frames of its own. The two may be used
   /// at the same time and closed in any order.
@@ -160,15 +160,17 @@ class [[nodiscard]] PageRef {
 };
 
 // --- Blocking helpers ---------------------------------------------------------------------------
-// One operation, start to end. Precondition: nothing else is in flight on this handle (asserted).
+// One operation, start to end. Precondition: nothing else is in flight on this handle; checked, and
+// the end of the process otherwise.
 
 /// Lends `run` pages from `page`.
-Result<PageRef> read_page(PageFile& file, PageId page, std::uint32_t run = 1);
+[[nodiscard]] Result<PageRef> read_page(PageFile& file, PageId page, std::uint32_t run = 1);
 /// Writes `bytes`, at most one page, zero-padded to a page. Not durable before sync().
-Result<void> write_page(PageFile& file, PageId page, std::span<const std::byte> bytes);
+[[nodiscard]] Result<void> write_page(PageFile& file, PageId page,
+                                      std::span<const std::byte> bytes);
 /// Returns when every write, punch and resize reaped before is durable.
-Result<void> sync(PageFile& file);
+[[nodiscard]] Result<void> sync(PageFile& file);
 /// Gives the space of `run` pages back to the file system; they read as zeros afterwards.
-Result<void> punch(PageFile& file, PageId page, std::uint32_t run = 1);
+[[nodiscard]] Result<void> punch(PageFile& file, PageId page, std::uint32_t run = 1);
 
 }  // namespace pagealloc

@@ -17,6 +17,8 @@ namespace pagealloc {
 namespace {
 
 constexpr std::uint32_t depth_limit = 4096;
+constexpr std::uint32_t threads_max = 1024;
+constexpr std::uint64_t arena_bytes_max = 1ULL << 30;       // what io_uring registers in one piece
 constexpr std::uint32_t direct_align_assumed_bytes = 4096;  // where statx does not tell
 // One transfer may not exceed what Linux moves in one call (2 GiB less a page).
 constexpr std::uint64_t run_bytes_max = 1ULL << 30;
@@ -25,7 +27,10 @@ Error refuse(const std::string& path, Errc code, std::string cause, int os_error
   return Error{.code = code, .os_error = os_error, .path = path, .cause = std::move(cause)};
 }
 
-Result<void> check_options(const std::string& path, const Options& options) {
+}  // namespace
+
+Result<void> SharedFile::check(std::string_view path_view, const Options& options) {
+  const std::string path(path_view);
   const std::uint32_t page = options.page_bytes;
   if (page < page_bytes_min || page > page_bytes_max || !std::has_single_bit(page)) {
     return std::unexpected(refuse(path, Errc::bad_argument,
@@ -37,11 +42,23 @@ Result<void> check_options(const std::string& path, const Options& options) {
         refuse(path, Errc::bad_argument,
                fmt::format("depth {} is not from 1 to {}", options.depth, depth_limit)));
   }
+  if (options.threads > threads_max) {
+    return std::unexpected(
+        refuse(path, Errc::bad_argument,
+               fmt::format("{} threads are more than {}", options.threads, threads_max)));
+  }
+  if (std::uint64_t{options.frames} * page > arena_bytes_max) {
+    return std::unexpected(refuse(path, Errc::bad_argument,
+                                  fmt::format("{} frames of {} bytes are more than {} bytes",
+                                              options.frames, page, arena_bytes_max)));
+  }
   if (options.create && options.read_only) {
     return std::unexpected(refuse(path, Errc::bad_argument, "a file cannot be created read-only"));
   }
   return {};
 }
+
+namespace {
 
 std::string kind_of(unsigned mode) {
   switch (mode & S_IFMT) {
@@ -60,6 +77,15 @@ std::string kind_of(unsigned mode) {
 
 bool holds_pages(unsigned mode) { return S_ISREG(mode) || S_ISBLK(mode); }
 
+/// EINVAL and EROFS: this file system keeps nothing that could be lost (fsync(2)).
+int fsync_all(os::Kernel& kernel, int fd) {
+  int result = 0;
+  do {
+    result = kernel.fsync(fd);
+  } while (result == -EINTR);
+  return result == -EINVAL || result == -EROFS ? 0 : result;
+}
+
 std::string directory_of(const std::string& path) {
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   return parent.empty() ? "." : parent.string();
@@ -70,9 +96,7 @@ std::string directory_of(const std::string& path) {
 Result<std::shared_ptr<SharedFile>> SharedFile::open(std::string_view path, const Options& options,
                                                      Direct direct) {
   os::Kernel& kernel = options.kernel == nullptr ? os::linux_kernel() : *options.kernel;
-  if (auto good = check_options(std::string(path), options); !good) {
-    return std::unexpected(good.error());
-  }
+  if (auto good = check(path, options); !good) return std::unexpected(good.error());
   std::shared_ptr<SharedFile> file(new SharedFile(kernel, std::string(path), options));
   const Direct wanted = options.direct.value_or(direct);
   if (auto good = file->open_descriptor(wanted); !good) return std::unexpected(good.error());
@@ -182,14 +206,14 @@ Result<void> SharedFile::find_alignment() {
     return std::unexpected(error(Errc::not_available, 0,
                                  "not available here: this file cannot be read with O_DIRECT"));
   }
-  if (options_.page_bytes % offset_align != 0) {
-    return std::unexpected(
-        error(Errc::not_available, 0,
-              fmt::format("not available here: pages of {} bytes with O_DIRECT, {} {}-byte blocks",
-                          options_.page_bytes, told ? "this file system asks for" : "assuming",
-                          offset_align)));
+  const std::uint32_t align = std::max(memory_align, offset_align);
+  if (options_.page_bytes % align != 0) {
+    return std::unexpected(error(
+        Errc::not_available, 0,
+        fmt::format("not available here: pages of {} bytes with O_DIRECT, {} {}-byte blocks",
+                    options_.page_bytes, told ? "this file system asks for" : "assuming", align)));
   }
-  geometry_.align_bytes = std::max(memory_align, offset_align);
+  geometry_.align_bytes = align;
   return {};
 }
 
@@ -205,7 +229,7 @@ Result<void> SharedFile::make_durable() {
   // A process that crashed may have written this file, or created it, without syncing: the page
   // cache serves its bytes now and a power cut takes them back. fsync first, then trust.
   if (!options_.sync_at_open) return {};
-  if (const int result = kernel_.fsync(fd_); result < 0) {
+  if (const int result = fsync_all(kernel_, fd_); result < 0) {
     return std::unexpected(error(Errc::io, -result, "cannot make the file durable, fsync failed"));
   }
   const std::string directory = directory_of(path_);
@@ -214,7 +238,7 @@ Result<void> SharedFile::make_durable() {
     return std::unexpected(error(
         Errc::cannot_open, -fd, fmt::format("cannot open its directory {} to sync it", directory)));
   }
-  const int result = kernel_.fsync(fd);
+  const int result = fsync_all(kernel_, fd);
   const int closed = kernel_.close(fd);
   if (result < 0 || closed < 0) {
     return std::unexpected(error(Errc::io, result < 0 ? -result : -closed,
@@ -247,6 +271,9 @@ Errc SharedFile::admit(const Op& op) const noexcept {
 }
 
 void SharedFile::settle(Op& op, Errc result, int os_error) noexcept {
+  // Linux tells of a failed write-back once. Another sync may have been told of it while this one,
+  // which covers the lost page too, came back with success.
+  if (op.verb == Verb::sync && result == Errc::ok) result = failed();
   op.result = result;
   op.os_error = os_error;
   if (result == Errc::io && (op.verb == Verb::write || op.verb == Verb::sync)) poison();

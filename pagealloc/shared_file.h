@@ -22,6 +22,8 @@ class SharedFile {
   /// for when the options leave it open.
   static Result<std::shared_ptr<SharedFile>> open(std::string_view path, const Options& options,
                                                   Direct direct);
+  /// Are these options that any file could be opened with? No system call.
+  static Result<void> check(std::string_view path, const Options& options);
   ~SharedFile();
   SharedFile(const SharedFile&) = delete;
   SharedFile& operator=(const SharedFile&) = delete;
