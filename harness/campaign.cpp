@@ -36,13 +36,19 @@ double seconds_of(Mode mode) {
 std::uint32_t rounds_of(Mode mode) {
   switch (mode) {
     case Mode::quick:
-      return 3;
+      return 4;
     case Mode::standard:
       return 7;
     case Mode::full:
       return 10;
   }
   return 7;
+}
+
+/// The same number of whole batches for each thread, at least one.
+std::uint64_t whole_batches(const Job& job, std::uint64_t ops) {
+  const std::uint64_t unit = std::max<std::uint64_t>(job.batch, 1) * job.threads;
+  return std::max<std::uint64_t>(ops / unit, 1) * unit;
 }
 
 std::uint64_t file_bytes_of(Mode mode) {
@@ -128,7 +134,8 @@ const Scratch& Campaign::file_of(const Job& job) const {
 Request Campaign::request_of(const Series& series, std::uint32_t round) const {
   const std::uint64_t slots = file_of(series.job).pages() / series.job.run;
   return {.ops = std::min(series.ops, slots),
-          .common_ops = std::min({common_ops_, series.ops, slots}),
+          .common_ops = std::min(
+              {common_ops_[static_cast<std::size_t>(series.job.workload)], series.ops, slots}),
           .seed = plan_.seed + round};
 }
 
@@ -136,8 +143,10 @@ Request Campaign::request_of(const Series& series, std::uint32_t round) const {
 std::expected<void, std::string> Campaign::set_cache(Series& series) {
   const Scratch& file = file_of(series.job);
   series.resident = -1;
-  if (series.job.workload == Workload::durable_write) return {};
-  const bool warm = series.job.workload == Workload::random_warm;
+  // Writers through the page cache find their pages there; to those past it a copy there would be
+  // one more thing to invalidate.
+  const bool warm = series.job.workload == Workload::random_warm ||
+                    (series.job.workload == Workload::durable_write && !goes_direct(series.job));
   auto set = warm ? file.make_warm() : file.make_cold();
   if (set) series.resident = warm ? 1 : 0;
   return set;
@@ -148,7 +157,7 @@ std::uint64_t Campaign::ops_for(const Job& job, double ops_per_second) const {
   const std::uint64_t slots = pages / job.run;
   if (plan_.mode == Mode::full && job.workload == Workload::random_warm) return 1'000'000;
   if (plan_.mode == Mode::full && job.workload == Workload::durable_write) {
-    return 100'000 / rounds_;
+    return whole_batches(job, 100'000 / rounds_);
   }
   if (plan_.mode == Mode::full && job.workload == Workload::sequential_read) {
     return std::min(slots, 1024 * mebibyte / (job.run * std::uint64_t{plan_.page_bytes}));
@@ -156,10 +165,8 @@ std::uint64_t Campaign::ops_for(const Job& job, double ops_per_second) const {
   const auto wanted = static_cast<std::uint64_t>(ops_per_second * seconds_of(plan_.mode));
   const std::uint64_t least = std::max<std::uint64_t>(4 * job.depth, job.batch);
   std::uint64_t ops = std::clamp(wanted, least, std::max(least, slots));
-  // Whole batches, and the same number for each of fio's threads.
-  const std::uint64_t unit = std::max<std::uint64_t>(job.batch, 1) * job.threads;
-  ops = std::max<std::uint64_t>(ops / unit, 1) * unit;
-  return std::min(ops, std::max<std::uint64_t>(slots / unit * unit, 1));
+  ops = whole_batches(job, ops);
+  return std::min(ops, std::max<std::uint64_t>(slots, 1));
 }
 
 void Campaign::calibrate(Series& series) {
@@ -168,14 +175,17 @@ void Campaign::calibrate(Series& series) {
   series.ops = job.batch > 0 ? std::max<std::uint64_t>(2 * job.batch, 32) : 100 + 20 * job.depth;
   if (job.workload == Workload::random_warm) series.ops = 20'000;
   Series trial = series;
-  if (job.noise ? !measure_fio(trial, 0, trial.rounds) : !measure_ours(trial, 0)) {
+  constexpr std::uint32_t other_pages = 1'000'000;  // than those of any round
+  if (job.noise ? !measure_fio(trial, other_pages, trial.rounds)
+                : !measure_ours(trial, other_pages)) {
     series.reason = trial.reason;
     return;
   }
   series.ops = ops_for(job, trial.rounds.back().ops_per_second);
-  // What all read alike, whatever their speed: the fewest operations of any reading job.
-  if (job.batch == 0 && job.run == 1 && !job.noise && job.use == Use::sum) {
-    common_ops_ = common_ops_ == 0 ? series.ops : std::min(common_ops_, series.ops);
+  // What all rows of a workload read alike, whatever their speed: the fewest operations of any.
+  if (job.batch == 0 && !job.noise && job.use == Use::sum) {
+    std::uint64_t& common = common_ops_[static_cast<std::size_t>(job.workload)];
+    common = common == 0 ? series.ops : std::min(common, series.ops);
   }
 }
 

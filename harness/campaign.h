@@ -1,6 +1,7 @@
 // A whole run: every job, round after round, ours and fio's in turn, and what else is asked.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -66,7 +67,7 @@ class Campaign {
   std::optional<Scratch> write_file_;
   std::optional<MemoryLimit> limit_;  // full: cold rows run under it
   std::string limit_reason_;
-  std::uint64_t common_ops_ = 0;
+  std::array<std::uint64_t, 4> common_ops_{};  // by Workload
   bool wrong_bytes_ = false;
 };
 

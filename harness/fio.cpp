@@ -12,11 +12,6 @@ namespace pagealloc::harness {
 
 namespace {
 
-bool goes_direct(const Job& job) {
-  const bool by_default = job.options.impl == "direct" || job.options.impl == "uring";
-  return job.options.direct.value_or(by_default ? Direct::require : Direct::off) != Direct::off;
-}
-
 const char* pattern_of(Workload workload) {
   switch (workload) {
     case Workload::sequential_read:
@@ -34,11 +29,16 @@ std::vector<std::string> fio_command(const Job& job, const Scratch& file, const 
   // fio syncs just before the write that follows a whole batch, so the last batch needs one more.
   const std::uint64_t ops_per_thread =
       std::max<std::uint64_t>(request.ops / job.threads, 1) + (job.batch > 0 ? 1 : 0);
+  // A slice of the file for each thread: their random orders know nothing of each other, and would
+  // read a page twice.
+  const std::uint64_t page_bytes = job.options.page_bytes;
+  const std::uint64_t slice_bytes = file.bytes() / job.threads / page_bytes * page_bytes;
   std::vector<std::string> command = {
       "fio", "--name=peer", "--output-format=json", "--thread", "--group_reporting",
       // One file, laid out already; the same number of operations; no page twice.
       "--filename=" + file.path(), "--allow_file_create=0", "--fallocate=none",
-      fmt::format("--size={}", file.bytes()), fmt::format("--number_ios={}", ops_per_thread),
+      fmt::format("--size={}", slice_bytes), fmt::format("--offset_increment={}", slice_bytes),
+      fmt::format("--number_ios={}", ops_per_thread),
       fmt::format("--randseed={}", request.seed + 1), "--percentile_list=50:99:99.9",
       fmt::format("--rw={}", pattern_of(job.workload)), "--ioengine=" + job.peer,
       fmt::format("--bs={}", job.run * job.options.page_bytes),

@@ -1,4 +1,4 @@
-// Latencies, counted in buckets whose width grows with the value: about 1 % of resolution from
+// Latencies, counted in buckets whose width grows with the value: steps of 1.6 % from
 // nanoseconds to minutes, in a fixed array. (The idea of HdrHistogram, which is not packaged.)
 #pragma once
 

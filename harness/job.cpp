@@ -20,6 +20,11 @@ const char* name_of(Workload workload) {
   return "unknown";
 }
 
+bool goes_direct(const Job& job) {
+  const bool by_default = job.options.impl == "direct" || job.options.impl == "uring";
+  return job.options.direct.value_or(by_default ? Direct::require : Direct::off) != Direct::off;
+}
+
 std::uint32_t Job::wait_for() const {
   // A quarter of the queue: few system calls, and the device never runs dry. fio is told the same.
   return std::max(depth / 4, 1U);
@@ -103,6 +108,7 @@ void add_sequential(Jobs& jobs, std::uint32_t page_bytes) {
   jobs.add(workload, "mmap", "sum", "mmap");
   jobs.add(workload, "direct", "", "psync");
   jobs.add_uring(workload, 4, true);
+  jobs.add_noise(workload, "psync", false, 1);
   jobs.add_noise(workload, "psync", true, 1);
   for (std::size_t i = first; i < jobs.list.size(); ++i) {
     jobs.list[i].run = std::max(request_bytes / page_bytes, 1U);
@@ -137,6 +143,7 @@ void add_cold(Jobs& jobs, Mode mode) {
     if (n > 1 && n <= 32) jobs.add_pool(workload, n);
   }
   jobs.add_uring(workload, 32, false);
+  jobs.add_noise(workload, "psync", false, 1);
   jobs.add_noise(workload, "psync", true, 1);
   jobs.add_noise(workload, "io_uring", true, 32);
 }
@@ -151,6 +158,7 @@ void add_durable(Jobs& jobs, Mode mode) {
     map.options.write_path = WritePath::map;
     jobs.add(workload, "direct", "", "psync").batch = batch;
     jobs.add_uring(workload, 1, true, batch);
+    jobs.add_noise(workload, "psync", false, 1, batch);
     jobs.add_noise(workload, "psync", true, 1, batch);
   }
   for (std::uint32_t threads = 2; threads <= 32; threads *= 2) {

@@ -38,6 +38,9 @@ struct Job {
 
 enum class Mode : std::uint8_t { quick, standard, full };
 
+/// Does it pass the page cache by?
+bool goes_direct(const Job& job);
+
 /// Everything a run of this mode measures, in the order in which one round goes through it.
 std::vector<Job> jobs_of(Mode mode, std::uint32_t page_bytes);
 

@@ -34,7 +34,11 @@ Round Meter::stop(std::uint64_t ops, std::uint64_t bytes_per_op, const Histogram
   if (latencies.total() > 0) {
     round.p50_ns = static_cast<double>(latencies.percentile(0.5));
     round.p99_ns = static_cast<double>(latencies.percentile(0.99));
-    round.p999_ns = static_cast<double>(latencies.percentile(0.999));
+    // Of fewer operations the worst one would be taken for the 99.9th percentile.
+    constexpr std::uint64_t enough = 2000;
+    if (latencies.total() >= enough) {
+      round.p999_ns = static_cast<double>(latencies.percentile(0.999));
+    }
   }
   round.cpu_ns_per_op = (cpu_ns(usage) - cpu_ns(usage_)) / count;
   round.system_calls_per_op = static_cast<double>(calls.total() - calls_.total()) / count;

@@ -89,15 +89,15 @@ json row_of(const Series& series) {
   return row;
 }
 
-/// fio against fio nearest to this job: the same workload and batch, the same engine if measured,
-/// and the same way to the disk.
+/// fio against fio in the same workload, with the same batch and on the same way to the disk; of
+/// several the one with the same engine. nullptr: that was not measured.
 const Series* noise_for(const std::vector<Series>& all, const Job& job) {
   const Series* best = nullptr;
   for (const Series& series : all) {
     const Job& noise = series.job;
     if (!noise.noise || noise.workload != job.workload || noise.batch != job.batch) continue;
-    const bool closer = noise.peer == job.peer;
-    if (best == nullptr || closer) best = &series;
+    if (goes_direct(noise) != goes_direct(job)) continue;
+    if (best == nullptr || noise.peer == job.peer) best = &series;
   }
   return best;
 }

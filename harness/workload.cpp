@@ -206,7 +206,11 @@ class Writer {
         batch_of_(depth_),
         done_(depth_),
         batches_(depth_ == 1 ? 1 : 4),
-        content_(file.geometry().page_bytes, std::byte{0xA5}) {
+        content_(file.geometry().page_bytes) {
+    for (std::size_t i = 0; i < content_.size(); i += sizeof(std::uint64_t)) {
+      const std::uint64_t word = word_of(first, i);  // nothing that a disk could fold together
+      std::memcpy(content_.data() + i, &word, sizeof word);
+    }
     for (Op& op : ops_) free_.push_back(&op);
     for (Batch& batch : batches_) batch.start_ns.reserve(job.batch);
   }

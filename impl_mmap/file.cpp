@@ -116,10 +116,13 @@ void File::write(Op& op) noexcept {
 // per page would flush the drive once for each. It is fdatasync for mapped stores (msync(2)).
 void File::sync(Op& op) noexcept {
   if (shared().options().write_path == WritePath::pwrite || shared().bytes() == 0) return begin(op);
-  int result = 0;
-  do {
-    result = shared().kernel().msync(map_->base(), shared().bytes(), MS_SYNC);
-  } while (result == -EINTR);
+  const int result = shared().sync_group().run([&] {
+    int synced = 0;
+    do {
+      synced = shared().kernel().msync(map_->base(), shared().bytes(), MS_SYNC);
+    } while (synced == -EINTR);
+    return synced;
+  });
   finish(op, result < 0 ? blocking::Outcome{Errc::io, -result} : blocking::Outcome{});
 }
 

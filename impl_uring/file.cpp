@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <linux/falloc.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 namespace pagealloc::impl_uring {
 
@@ -51,8 +53,7 @@ Result<std::unique_ptr<os::Ring>> make_ring(os::Kernel& kernel, std::string_view
                                .cause = why_refused(kernel, -result)});
 }
 
-Result<void> register_all(SharedFile& shared, os::Ring& ring, const FrameArena& arena) {
-  const int fd = shared.fd();
+Result<void> register_all(SharedFile& shared, os::Ring& ring, const FrameArena& arena, int fd) {
   if (const int result = ring.register_files({&fd, 1}); result < 0) {
     return std::unexpected(
         shared.error(Errc::not_available, -result, "not available here: cannot register the file"));
@@ -80,33 +81,45 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
   auto shared = SharedFile::open(path, options, Direct::require);
   if (!shared) return std::unexpected(shared.error());
   if (!(*shared)->geometry().direct) blocking::advise(**shared);
-  auto file = File::make(*shared, std::move(*ring));
+  constexpr int shared_fd = -1;
+  auto file = File::make(*shared, std::move(*ring), shared_fd);
   if (file) (*shared)->keep();
   return file;
 }
 
 Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared,
-                                             std::unique_ptr<os::Ring> ring) {
+                                             std::unique_ptr<os::Ring> ring, int own_fd) {
   auto arena =
       FrameArena::make(shared->kernel(), shared->geometry().frames, shared->geometry().page_bytes);
   if (!arena) return std::unexpected(arena.error());
-  if (auto good = register_all(*shared, *ring, *arena); !good) {
+  const int fd = own_fd < 0 ? shared->fd() : own_fd;
+  if (auto good = register_all(*shared, *ring, *arena, fd); !good) {
     return std::unexpected(good.error());
   }
-  return std::make_unique<File>(std::move(shared), std::move(*arena), std::move(ring));
+  return std::make_unique<File>(std::move(shared), std::move(*arena), std::move(ring), own_fd);
 }
 
-File::File(std::shared_ptr<SharedFile> shared, FrameArena arena, std::unique_ptr<os::Ring> ring)
+File::File(std::shared_ptr<SharedFile> shared, FrameArena arena, std::unique_ptr<os::Ring> ring,
+           int own_fd)
     : Handle(std::move(shared), std::move(arena)),
       registered_buffers_(this->shared().options().registered_buffers),
+      own_fd_(own_fd),
       ring_(std::move(ring)) {}
 
-File::~File() { drain(); }
+File::~File() {
+  drain();
+  if (own_fd_ >= 0) (void)shared().kernel().close(own_fd_);
+}
 
 Result<std::unique_ptr<PageFile>> File::another() noexcept {
   auto ring = make_ring(shared().kernel(), path(), geometry().depth_max);
   if (!ring) return std::unexpected(ring.error());
-  return make(share(), std::move(*ring));
+  // Its syncs run beside ours, and each must hear of a failure: see sync_group.h.
+  auto fd = shared().reopen();
+  if (!fd) return std::unexpected(fd.error());
+  auto file = make(share(), std::move(*ring), *fd);
+  if (!file) (void)shared().kernel().close(*fd);
+  return file;
 }
 
 std::byte* File::frame_for(PageId, std::uint32_t run) noexcept { return arena().take(run); }
@@ -120,7 +133,11 @@ void File::write(Op& op) noexcept {
   begin(op);
 }
 
-void File::sync(Op& op) noexcept { begin(op); }
+void File::sync(Op& op) noexcept {
+  if (!syncing_.empty()) return waiting_syncs_.push(op);
+  syncing_.push(op);
+  begin(op);
+}
 
 void File::punch(Op& op) noexcept {
   shared().mark_sparse();  // first: a write that follows must not miss it
@@ -133,6 +150,7 @@ void File::begin(Op& op) noexcept {
   io_uring_sqe* sqe = ring_->get_sqe();
   if (sqe == nullptr) return finish(op, {Errc::io, EBUSY});
   ++queued_;
+  ++outstanding_;
   const bool fill = op.verb == Verb::write && op.done_bytes == filling;
   const bool fixed = registered_buffers_ && arena().owns(op.frame);
   const std::uint64_t done_bytes = fill ? 0 : op.done_bytes;
@@ -169,7 +187,8 @@ void File::advance(std::size_t wanted) noexcept {
   do {
     const std::size_t missing = wanted > done() ? wanted - done() : 0;
     if (queued_ == 0 && missing == 0 && wanted > 0) return;  // enough is done, nothing to submit
-    const int submitted = ring_->enter(static_cast<unsigned>(missing));
+    // One completion may end several operations (syncs), so there may be fewer than are missing.
+    const int submitted = ring_->enter(std::min(static_cast<unsigned>(missing), outstanding_));
     if (submitted > 0) queued_ -= static_cast<unsigned>(submitted);
     const bool retry = submitted == -EINTR || submitted == -EAGAIN || submitted == -EBUSY;
     if (submitted < 0 && !retry) {
@@ -195,11 +214,20 @@ void File::collect() noexcept {
 
 // One completion: the operation ends, or its next piece begins.
 void File::step(Op& op, std::int32_t result) noexcept {
+  --outstanding_;
   if (result == -EINTR || result == -EAGAIN) return begin(op);
   if (op.verb == Verb::write && op.done_bytes == filling) {
     if (result < 0 && result != -EOPNOTSUPP) return finish(op, {errc_of_io(-result), -result});
     op.done_bytes = 0;
     return begin(op);
+  }
+  if (op.verb == Verb::sync) {
+    OpList served = std::exchange(syncing_, OpList());
+    while (!served.empty()) finish(served.pop(), {result < 0 ? Errc::io : Errc::ok, -result});
+    syncing_.take(waiting_syncs_);
+    if (shared().failed() == Errc::ok && !syncing_.empty()) return begin(syncing_.front());
+    while (!syncing_.empty()) finish(syncing_.pop(), {shared().failed(), 0});
+    return;
   }
   if (result < 0) {
     Errc code = Errc::io;
@@ -208,7 +236,7 @@ void File::step(Op& op, std::int32_t result) noexcept {
     }
     return finish(op, {code, -result});
   }
-  if (op.verb == Verb::sync || op.verb == Verb::punch) return finish(op, {});
+  if (op.verb == Verb::punch) return finish(op, {});
 
   const std::uint32_t before_bytes = op.done_bytes;
   op.done_bytes += static_cast<std::uint32_t>(result);

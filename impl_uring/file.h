@@ -15,8 +15,9 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
 class File final : public Handle {
  public:
   static Result<std::unique_ptr<PageFile>> make(std::shared_ptr<SharedFile> shared,
-                                                std::unique_ptr<os::Ring> ring);
-  File(std::shared_ptr<SharedFile> shared, FrameArena arena, std::unique_ptr<os::Ring> ring);
+                                                std::unique_ptr<os::Ring> ring, int own_fd);
+  File(std::shared_ptr<SharedFile> shared, FrameArena arena, std::unique_ptr<os::Ring> ring,
+       int own_fd);
   ~File() override;
   Result<std::unique_ptr<PageFile>> another() noexcept override;
 
@@ -33,7 +34,14 @@ class File final : public Handle {
 
   bool registered_buffers_;
   bool enabled_ = false;
-  unsigned queued_ = 0;             // entries filled and not yet submitted
+  int own_fd_;                // open file description of this handle alone; -1: the shared one
+  unsigned queued_ = 0;       // entries filled and not yet submitted
+  unsigned outstanding_ = 0;  // entries filled whose completion has not been seen
+  // One sync in the kernel at a time, for the reason in sync_group.h. Those that come meanwhile
+  // wait for the next, which serves them all: the first of syncing_ is the one that asks the
+  // kernel.
+  OpList syncing_;
+  OpList waiting_syncs_;
   std::unique_ptr<os::Ring> ring_;  // last: gone before the frames it has pinned
 };
 

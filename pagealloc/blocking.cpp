@@ -68,10 +68,13 @@ Outcome fill_holes(SharedFile& file, const Op& op) noexcept {
 }
 
 Outcome sync(SharedFile& file) noexcept {
-  int result = 0;
-  do {
-    result = file.kernel().fdatasync(file.fd());
-  } while (result == -EINTR);
+  const int result = file.sync_group().run([&] {
+    int synced = 0;
+    do {
+      synced = file.kernel().fdatasync(file.fd());
+    } while (synced == -EINTR);
+    return synced;
+  });
   return result < 0 ? Outcome{Errc::io, -result} : Outcome{};
 }
 

@@ -30,6 +30,9 @@ class OpList {
     return op;
   }
 
+  /// The next to be popped. Precondition: not empty.
+  Op& front() const noexcept { return *first_; }
+
   /// Moves everything out of `other` to the end of this list.
   void take(OpList& other) noexcept {
     if (other.empty()) return;

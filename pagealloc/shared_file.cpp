@@ -160,6 +160,24 @@ int SharedFile::open_or_create(int flags) {
   return kernel_.open(path_.c_str(), flags | (created_ ? O_CREAT : 0), mode);
 }
 
+Result<int> SharedFile::reopen() const {
+  const int flags = O_CLOEXEC | (options_.read_only ? O_RDONLY : O_RDWR) |
+                    (geometry_.direct ? O_DIRECT : 0) | (options_.write_through ? O_DSYNC : 0);
+  const int fd = kernel_.open(path_.c_str(), flags, 0);
+  if (fd < 0) return std::unexpected(error(errc_of_open(-fd), -fd, "cannot open once more"));
+  struct statx first{};
+  struct statx second{};
+  const int one = kernel_.statx(fd_, "", AT_EMPTY_PATH, STATX_INO, &first);
+  const int two = kernel_.statx(fd, "", AT_EMPTY_PATH, STATX_INO, &second);
+  const bool same = one == 0 && two == 0 && first.stx_ino == second.stx_ino &&
+                    first.stx_dev_major == second.stx_dev_major &&
+                    first.stx_dev_minor == second.stx_dev_minor;
+  if (same) return fd;
+  (void)kernel_.close(fd);
+  return std::unexpected(
+      error(Errc::cannot_open, 0, "another file has taken its name while it was open"));
+}
+
 Result<void> SharedFile::measure() {
   struct statx now{};
   const int result = kernel_.statx(fd_, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &now);

@@ -11,6 +11,7 @@
 
 #include "pagealloc/options.h"
 #include "pagealloc/page_file.h"
+#include "pagealloc/sync_group.h"
 
 namespace pagealloc {
 
@@ -59,6 +60,12 @@ class SharedFile {
   /// The file shall not grow beyond this. Before the file is shared only.
   void limit(std::uint64_t bytes) noexcept { limit_bytes_ = bytes; }
 
+  /// What every blocking sync of this file goes through.
+  SyncGroup& sync_group() noexcept { return sync_group_; }
+  /// A second open file description of the same file, for a handle that syncs by itself; the
+  /// caller closes it.
+  Result<int> reopen() const;
+
   /// Where the SIGBUS handler counts pages of the map that could not be had.
   std::atomic<std::uint32_t>& map_faults() noexcept { return map_faults_; }
 
@@ -92,6 +99,7 @@ class SharedFile {
   std::atomic<bool> sparse_{false};
   std::atomic<std::uint32_t> map_faults_{0};
   std::mutex resize_mutex_;
+  SyncGroup sync_group_;
   std::mutex overlap_mutex_;
   Op* in_flight_ = nullptr;  // linked through Op::overlap_next
 };

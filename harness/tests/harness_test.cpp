@@ -169,7 +169,13 @@ TEST_F(ScratchTest, durable_writes_are_acknowledged_once_each) {
     const os::Call call = map ? os::Call::msync : os::Call::fdatasync;
     // Each thread ends with a batch of its own, whole or not.
     const std::uint64_t syncs = job.threads * ((256U / job.threads + job.batch - 1) / job.batch);
-    EXPECT_EQ(after[call] - before[call], syncs) << job.name();
+    const std::uint64_t calls = after[call] - before[call];
+    if (job.handles) {  // those that wait together are served together
+      EXPECT_GE(calls, 1U) << job.name();
+      EXPECT_LE(calls, syncs) << job.name();
+    } else {
+      EXPECT_EQ(calls, syncs) << job.name();
+    }
   }
 }
 

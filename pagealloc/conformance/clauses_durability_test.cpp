@@ -93,6 +93,32 @@ TEST_P(Contract, C11_a_failed_sync_poisons_every_handle_for_good) {
   EXPECT_EQ(kernel_.count(os::Call::pwritev), 0U);
 }
 
+TEST_P(Contract, C11_two_syncs_in_flight_fail_together) {
+  auto file = open_filled(8);
+  ASSERT_EQ(write(*file, 2, 1), Errc::ok);
+  // The kernel tells one of them; the other would succeed, and may be the one that lost its page.
+  kernel_.fail_next(sync_call(), EIO);
+  std::vector<Op> ops(3, Op{.verb = Verb::sync});
+  ASSERT_EQ(run(*file, ops).size(), 3U);
+  for (const Op& op : ops) {
+    EXPECT_TRUE(op.result == Errc::io || op.result == Errc::poisoned)
+        << "a sync was acknowledged beside one that failed: " << name_of(op.result);
+  }
+}
+
+TEST_P(Contract, C08_syncs_that_wait_together_are_served_together) {
+  auto file = open_filled(8);
+  kernel_.clear_log();
+  std::vector<Op> ops(6, Op{.verb = Verb::sync});
+  ASSERT_EQ(run(*file, ops).size(), 6U);
+  for (const Op& op : ops) EXPECT_EQ(op.result, Errc::ok);
+  EXPECT_GE(kernel_.count(sync_call()), 1U);
+  EXPECT_LE(kernel_.count(sync_call()), 6U);
+  if (is("uring")) {
+    EXPECT_EQ(kernel_.count(sync_call()), 2U) << "the first, and one for the five that waited";
+  }
+}
+
 TEST_P(Contract, C11_a_failed_write_poisons) {
   auto file = open_filled(8);
   if (stores_into_map()) {

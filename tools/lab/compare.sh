@@ -60,8 +60,6 @@ cmd_compare() {
   ln -sfn "${results##*/}" "$root/results/.latest.$$"
   mv -fT "$root/results/.latest.$$" "$root/results/latest"
 
-  heading 'Summary'
-  "$python" "$lib/summary.py" "$results/results.json" || fail 'no summary could be made'
   if ((result == 130)); then say 'Interrupted: the report shows what was measured until then.'; fi
   say "Report: $results/report.html"
   return "$result"
