@@ -77,6 +77,29 @@ TEST_P(Contract, C06_a_staged_frame_released_unwritten_changes_nothing) {
   EXPECT_EQ(raw_page(3), pattern(3, 0));
 }
 
+TEST_P(Contract, C06_a_staged_frame_is_written_as_it_was_staged) {
+  auto file = open_filled(8);
+  if (stores_into_map()) {  // in place there is no frame that could be confused
+    ASSERT_EQ(run_one(*file, Op{.verb = Verb::punch, .page = 7}).result, Errc::ok);
+  }
+  for (const std::uint32_t run : {0U, 2U, 100U, UINT32_MAX}) {
+    std::byte* frame = file->stage(1, 1);
+    ASSERT_NE(frame, nullptr) << "an earlier refusal lost a frame";
+    const Op op = run_one(*file, Op{.verb = Verb::write, .run = run, .page = 1, .frame = frame});
+    EXPECT_NE(op.result, Errc::ok) << "run " << run << " of a frame of one page";
+    EXPECT_EQ(op.frame, nullptr) << "spent whatever the result";
+  }
+  std::vector<std::byte*> staged;
+  for (std::uint32_t i = 0; i < file->geometry().frames; ++i) {
+    staged.push_back(file->stage(1, 1));
+    ASSERT_NE(staged.back(), nullptr) << "a refused write must give its frame back";
+  }
+  EXPECT_EQ(file->stage(1, 1), nullptr) << "more frames than there are";
+  for (std::byte* frame : staged) file->release(frame, 1);
+  expect_page(*file, 1, 0);
+  expect_page(*file, 2, 0);
+}
+
 TEST_P(Contract, C09_no_byte_outside_the_range_changes) {
   for (const std::uint32_t run : {1U, 2U, 3U}) {
     auto file = open_filled(8);

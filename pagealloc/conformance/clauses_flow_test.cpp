@@ -207,6 +207,19 @@ TEST_P(Contract, C04_a_run_is_contiguous_and_coherent) {
   for (std::byte* frame : staged) file->release(frame, 1);
 }
 
+TEST_P(Contract, C04_peek_is_the_page_itself_or_nothing) {
+  auto file = open_filled(8);
+  if (file->geometry().base == nullptr) {
+    EXPECT_EQ(file->peek(3), nullptr);
+    return;
+  }
+  const auto before = pattern(3, 0);
+  EXPECT_EQ(std::memcmp(file->peek(3), before.data(), before.size()), 0);
+  ASSERT_EQ(write(*file, 3, 1), Errc::ok);
+  const auto after = pattern(3, 1);
+  EXPECT_EQ(std::memcmp(file->peek(3), after.data(), after.size()), 0) << "no copy, no staleness";
+}
+
 TEST_P(Contract, C14_another_thread_has_a_handle_of_its_own) {
   auto first = open_filled(64);
   std::vector<std::unique_ptr<PageFile>> handles;

@@ -167,6 +167,64 @@ TEST_P(Contract, C16_every_page_size_works_or_says_why_not) {
   }
 }
 
+TEST_P(Contract, C16_growth_never_moves_what_is_lent) {
+  auto file = open_filled(8);
+  auto ref = read_page(*file, 5);
+  ASSERT_TRUE(ref) << ref.error().text();
+  const std::byte* base = file->geometry().base;
+  ASSERT_TRUE(file->resize(5000));
+  const auto expected = pattern(5, 0);
+  EXPECT_EQ(std::memcmp(ref->bytes().data(), expected.data(), expected.size()), 0);
+  EXPECT_EQ(file->geometry().base, base);
+  EXPECT_TRUE(ref->release());
+  EXPECT_EQ(write(*file, 4999, 1), Errc::ok);
+  expect_page(*file, 4999, 1);
+}
+
+TEST_P(Contract, C16_options_out_of_range_are_refused) {
+  const auto refused = [&](auto change) {
+    Options wrong = options();
+    change(wrong);
+    const auto file = try_open(wrong);
+    EXPECT_FALSE(std::filesystem::exists(path()));
+    return !file && file.error().code == Errc::bad_argument;
+  };
+  EXPECT_TRUE(refused([](Options& o) { o.depth = 0; }));
+  EXPECT_TRUE(refused([](Options& o) { o.depth = 100'000; }));
+  EXPECT_TRUE(refused([](Options& o) { o.frames = UINT32_MAX; }));
+  EXPECT_TRUE(refused([](Options& o) { o.read_only = true; })) << "created for reading only";
+  EXPECT_TRUE(refused([](Options& o) { o.impl = "floppy"; }));
+  const std::uint32_t threads = is("pread") ? UINT32_MAX : 4;
+  EXPECT_TRUE(refused([&](Options& o) { o.threads = threads; })) << threads << " threads";
+}
+
+TEST_P(Contract, C16_rare_options_keep_the_contract_too) {
+  Options rare = options();
+  if (is("uring")) {
+    rare.registered_buffers = false;
+  } else if (is("pread")) {
+    rare.threads = 1;  // a pool of the caller alone
+  } else if (is("mmap")) {
+    rare.map_reserve_bytes = 1U << 20;
+  }
+  auto file = open_filled(8, rare);
+  ASSERT_EQ(write(*file, 2, 1), Errc::ok);
+  expect_page(*file, 2, 1);
+  ASSERT_TRUE(sync(*file));
+  Op op{.page = 3};
+  Op* batch[] = {&op};
+  Op* done[1];
+  ASSERT_EQ(file->submit(batch), 1U);
+  std::size_t polled = 0;
+  for (int i = 0; i < 10'000'000 && polled == 0; ++i) polled = file->reap(done, 0);
+  EXPECT_EQ(polled, 1U) << "polling alone must bring an operation to its end";
+  if (is("mmap")) {
+    const auto grown = file->resize(1000);
+    ASSERT_FALSE(grown) << "beyond the reserved range";
+    EXPECT_NE(grown.error().text().find("reserved"), std::string::npos);
+  }
+}
+
 TEST_P(Contract, C16_a_file_written_by_one_is_read_by_every_other) {
   {
     auto file = open_filled(8);
