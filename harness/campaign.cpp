@@ -58,7 +58,7 @@ std::uint64_t file_bytes_of(Mode mode) {
     case Mode::standard:
       return 1024 * mebibyte;
     case Mode::full:
-      return 2048 * mebibyte;
+      return 4096 * mebibyte;  // a million pages of 4 KiB
   }
   return 1024 * mebibyte;
 }
@@ -105,6 +105,11 @@ std::expected<void, std::string> Campaign::prepare() {
   auto read_file = make("read.pa", plan_.file_bytes);
   if (!read_file) return std::unexpected(read_file.error());
   read_file_.emplace(std::move(*read_file));
+  if (plan_.file_bytes > file_bytes_of(plan_.mode)) {  // too large to be warm
+    auto warm_file = make("warm.pa", file_bytes_of(plan_.mode));
+    if (!warm_file) return std::unexpected(warm_file.error());
+    warm_file_.emplace(std::move(*warm_file));
+  }
   auto write_file = make("write.pa", std::min(write_file_bytes, plan_.file_bytes));
   if (!write_file) return std::unexpected(write_file.error());
   write_file_.emplace(std::move(*write_file));
@@ -128,7 +133,9 @@ std::string Campaign::cold_method() const {
 }
 
 const Scratch& Campaign::file_of(const Job& job) const {
-  return job.workload == Workload::durable_write ? *write_file_ : *read_file_;
+  if (job.workload == Workload::durable_write) return *write_file_;
+  const bool cold = job.workload == Workload::random_cold;
+  return warm_file_ && !cold ? *warm_file_ : *read_file_;
 }
 
 Request Campaign::request_of(const Series& series, std::uint32_t round) const {

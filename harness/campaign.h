@@ -64,6 +64,7 @@ class Campaign {
   std::uint32_t rounds_;
   std::vector<Series> all_;
   std::optional<Scratch> read_file_;
+  std::optional<Scratch> warm_file_;  // where read_file_ is too large to be warm
   std::optional<Scratch> write_file_;
   std::optional<MemoryLimit> limit_;  // full: cold rows run under it
   std::string limit_reason_;

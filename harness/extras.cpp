@@ -52,9 +52,16 @@ double median_of(const Series& series, double (*field)(const Round&)) {
   return median(std::move(values));
 }
 
-/// `threads` threads, each with a handle of its own, read pages in random order.
-std::expected<Round, std::string> read_with_threads(const Options& options, const Scratch& scratch,
-                                                    std::uint64_t ops_per_thread) {
+struct Shared {
+  Round round;
+  std::int64_t tlb_shootdowns = -1;  // -1: not counted here
+};
+
+/// Two threads, each with a handle of its own on one file, read pages in random order: first
+/// `before` pages each, then as many as are measured.
+std::expected<Shared, std::string> read_with_threads(const Options& options, const Scratch& scratch,
+                                                     std::uint64_t before,
+                                                     std::uint64_t ops_per_thread) {
   constexpr int threads = 2;
   auto first = open(scratch.path(), options);
   if (!first) return std::unexpected(first.error().cause);
@@ -67,9 +74,9 @@ std::expected<Round, std::string> read_with_threads(const Options& options, cons
   std::atomic<std::uint64_t> failures = 0;
   std::vector<Histogram> latencies(threads);
   const Sequence order(scratch.pages(), 7);
-  const auto read = [&](int thread) {
+  const auto read = [&](int thread, std::uint64_t begin, std::uint64_t end) {
     PageFile& file = *handles[static_cast<std::size_t>(thread)];
-    for (std::uint64_t i = 0; i < ops_per_thread; ++i) {
+    for (std::uint64_t i = begin; i < end; ++i) {
       const PageId page = order[i * threads + static_cast<std::uint64_t>(thread)];
       const std::uint64_t start_ns = now_ns();
       auto ref = read_page(file, page);
@@ -79,13 +86,29 @@ std::expected<Round, std::string> read_with_threads(const Options& options, cons
       latencies[static_cast<std::size_t>(thread)].add(now_ns() - start_ns);
     }
   };
+  std::latch ready(threads);
+  std::latch go(1);
   std::vector<std::jthread> running;
+  for (int i = 0; i < threads; ++i) {
+    running.emplace_back([&, i] {
+      read(i, 0, before);
+      latencies[static_cast<std::size_t>(i)] = Histogram();
+      ready.count_down();
+      go.wait();
+      read(i, before, before + ops_per_thread);
+    });
+  }
+  ready.wait();
+  const std::int64_t shootdowns = tlb_shootdowns();
   const Meter meter;
-  for (int i = 0; i < threads; ++i) running.emplace_back(read, i);
+  go.count_down();
   for (std::jthread& thread : running) thread.join();
   latencies[0].merge(latencies[1]);
   if (failures != 0) return std::unexpected(std::string("WRONG BYTES"));
-  return meter.stop(threads * ops_per_thread, options.page_bytes, latencies[0]);
+  Shared result;
+  result.round = meter.stop(threads * ops_per_thread, options.page_bytes, latencies[0]);
+  if (shootdowns >= 0) result.tlb_shootdowns = tlb_shootdowns() - shootdowns;
+  return result;
 }
 
 }  // namespace
@@ -111,7 +134,7 @@ json Campaign::copy_cost() const {
 }
 
 json Campaign::beyond_memory() {
-  const std::uint64_t limit_bytes = plan_.file_bytes / 4;
+  const std::uint64_t limit_bytes = plan_.file_bytes / (limit_ ? 8 : 4);
   json result = {
       {"limit_bytes", limit_bytes}, {"file_bytes", plan_.file_bytes},   {"mmap", nullptr},
       {"direct", nullptr},          {"tlb_shootdowns_per_op", nullptr}, {"reason", ""}};
@@ -133,26 +156,24 @@ json Campaign::beyond_memory() {
   const std::uint64_t ops_per_thread = plan_.mode == Mode::full ? 100'000 : 4'000;
   Options mapped{.impl = "mmap", .page_bytes = plan_.page_bytes, .read_only = true};
   mapped.sync_at_open = false;
-  // Once through the whole file, mapping it: from then on every fault must evict a mapped page.
-  (void)read_with_threads(mapped, *read_file_, std::min<std::uint64_t>(ops_per_thread, 2'000));
   mapped.access = Access::random;
-  const std::int64_t shootdowns_before = tlb_shootdowns();
-  const auto map_round = read_with_threads(mapped, *read_file_, ops_per_thread);
-  const std::int64_t shootdowns = tlb_shootdowns() - shootdowns_before;
+  // Until the group is full of pages that are mapped: from then on each fault must evict one.
+  const std::uint64_t before = 3 * limit_bytes / 2 / plan_.page_bytes / 2;
+  const auto mapped_read = read_with_threads(mapped, *read_file_, before, ops_per_thread);
   Options direct{.impl = "direct", .page_bytes = plan_.page_bytes, .read_only = true};
   direct.sync_at_open = false;
-  const auto direct_round = read_with_threads(direct, *read_file_, ops_per_thread);
+  const auto direct_read = read_with_threads(direct, *read_file_, 0, ops_per_thread);
   limit->leave();
-  if (map_round) {
-    result["mmap"] = to_json(*map_round);
-    if (shootdowns_before >= 0) {
-      result["tlb_shootdowns_per_op"] =
-          static_cast<double>(shootdowns) / static_cast<double>(map_round->ops);
+  if (mapped_read) {
+    result["mmap"] = to_json(mapped_read->round);
+    if (mapped_read->tlb_shootdowns >= 0) {
+      result["tlb_shootdowns_per_op"] = static_cast<double>(mapped_read->tlb_shootdowns) /
+                                        static_cast<double>(mapped_read->round.ops);
     }
   }
-  if (direct_round) result["direct"] = to_json(*direct_round);
-  for (const auto* round : {&map_round, &direct_round}) {
-    if (!*round) result["reason"] = round->error();
+  if (direct_read) result["direct"] = to_json(direct_read->round);
+  for (const auto* read : {&mapped_read, &direct_read}) {
+    if (!*read) result["reason"] = read->error();
   }
   return result;
 }

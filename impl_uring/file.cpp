@@ -233,6 +233,8 @@ void File::step(Op& op, std::int32_t result) noexcept {
     Errc code = Errc::io;
     if (op.verb == Verb::punch) {
       code = result == -EOPNOTSUPP ? Errc::not_available : errc_of_io(-result);
+    } else if (op.done_bytes == 0 && errc_of_io(-result) == Errc::disk_full) {
+      code = Errc::disk_full;  // with nothing moved yet a full disk has changed nothing
     }
     return finish(op, {code, -result});
   }

@@ -18,7 +18,12 @@ Outcome move_all(const SharedFile& file, const Op& op, Move move) noexcept {
     const iovec iov{memory, bytes};
     const std::int64_t result = move(&iov, offset);
     if (result == -EINTR) continue;
-    if (result < 0) return {Errc::io, static_cast<int>(-result)};
+    if (result < 0) {
+      // With nothing moved yet a full disk has changed nothing, and can be survived.
+      const int os_error = static_cast<int>(-result);
+      const bool untouched = bytes == file.bytes_of(op) && errc_of_io(os_error) == Errc::disk_full;
+      return {untouched ? Errc::disk_full : Errc::io, os_error};
+    }
     auto moved = static_cast<std::size_t>(result);
     // The rest must start aligned again: what came past the last boundary is moved once more.
     if (moved < bytes) moved -= moved % file.geometry().align_bytes;

@@ -45,7 +45,10 @@ std::string cause_of(const PageFile& file, const Op& op) {
     case Errc::disk_full:
       return fmt::format("cannot {}, nothing was changed", name_of(op.verb));
     case Errc::truncated:
-      return "the file was made shorter by somebody else while it was open";
+      return file.geometry().base == nullptr
+                 ? "the file was made shorter by somebody else while it was open"
+                 : "a page of the map cannot be had: the file was made shorter by somebody else "
+                   "while it was open, or its disk failed";
     case Errc::poisoned:
       return fmt::format(
           "cannot {}, an earlier write or sync of this file failed and what it holds is uncertain",

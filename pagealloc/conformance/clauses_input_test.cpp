@@ -119,8 +119,8 @@ TEST_P(Contract, C16_truncated_by_somebody_else_before_a_read) {
   EXPECT_EQ(released.error().code, Errc::truncated);
   EXPECT_EQ(released.error().text(),
             path() +
-                ": page 5 (offset 20480): the file was made shorter by somebody else while it was "
-                "open");
+                ": page 5 (offset 20480): a page of the map cannot be had: the file was made "
+                "shorter by somebody else while it was open, or its disk failed");
   EXPECT_EQ(run_one(*file, Op{.page = 1}).result, Errc::truncated) << "the next operation";
 }
 

@@ -92,7 +92,7 @@ void Mutant::spoil_before(Op& op) {
     last_read_.frame = nullptr;  // once: the second flip would undo the first
   }
   const bool in_place = geometry_.base != nullptr && op.frame == base_->peek(op.page);
-  if (clause_ == 6 && op.verb == Verb::write && !in_place) {
+  if (clause_ == 6 && op.verb == Verb::write && op.run == 1 && !in_place) {
     // A copy is written and the staged frame kept.
     const std::size_t bytes = std::size_t{op.run} * geometry_.page_bytes;
     auto* copy = new (std::align_val_t{4096}) std::byte[bytes];

@@ -118,6 +118,12 @@ void on_sigbus(int signal_number, siginfo_t* info, void* context) {
     void* page = reinterpret_cast<void*>(address & ~(page_bytes - 1));
     void* zeros = mmap(page, page_bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    if (zeros == MAP_FAILED) {
+      // Each page of zeros splits the map, and there is a limit to pieces (vm.max_map_count). The
+      // file has failed for good, so the rest of it may be zeros in one piece.
+      zeros = mmap(page, end - reinterpret_cast<std::uintptr_t>(page), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    }
     if (zeros == MAP_FAILED) break;
     if (auto* faults = range.faults.load(std::memory_order_acquire)) {
       faults->fetch_add(1, std::memory_order_release);
