@@ -150,10 +150,10 @@ Request Campaign::request_of(const Series& series, std::uint32_t round) const {
 std::expected<void, std::string> Campaign::set_cache(Series& series) {
   const Scratch& file = file_of(series.job);
   series.resident = -1;
-  // Writers through the page cache find their pages there; to those past it a copy there would be
-  // one more thing to invalidate.
+  // The file that is written stays warm for all: what a row past the page cache wrote is read in
+  // again before the next.
   const bool warm = series.job.workload == Workload::random_warm ||
-                    (series.job.workload == Workload::durable_write && !goes_direct(series.job));
+                    series.job.workload == Workload::durable_write;
   auto set = warm ? file.make_warm() : file.make_cold();
   if (set) series.resident = warm ? 1 : 0;
   return set;

@@ -21,6 +21,8 @@ std::unexpected<std::string> failed(const char* what, const std::string& path) {
   return std::unexpected(fmt::format("{}: {}: {}", path, what, std::strerror(errno)));
 }
 
+std::size_t system_page_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
+
 }  // namespace
 
 std::uint64_t word_of(std::uint64_t page, std::uint64_t index) {
@@ -45,7 +47,9 @@ std::expected<Scratch, std::string> Scratch::make(const std::string& path, std::
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return failed("cannot create", path);
   Scratch scratch(path, fd, bytes, page_bytes);
-  constexpr std::uint64_t chunk_bytes = 4U << 20;
+  // One page of the system at a time: the page cache then holds it in small folios, which is how an
+  // engine's own writes leave it.
+  const std::uint64_t chunk_bytes = std::max<std::uint64_t>(system_page_bytes(), page_bytes);
   std::vector<std::uint64_t> chunk(chunk_bytes / sizeof(std::uint64_t));
   const std::uint64_t words = page_bytes / sizeof(std::uint64_t);
   std::vector<std::uint64_t> places(words);
@@ -62,6 +66,8 @@ std::expected<Scratch, std::string> Scratch::make(const std::string& path, std::
       return std::unexpected(fmt::format("{}: cannot fill: the disk is full", path));
     }
     offset += static_cast<std::uint64_t>(written);
+    constexpr std::uint64_t note_every_bytes = 16U << 20;
+    if (offset % note_every_bytes != 0) continue;
     if (!progress(static_cast<double>(offset) / static_cast<double>(bytes))) {
       return std::unexpected(std::string("interrupted"));
     }
@@ -82,18 +88,24 @@ Scratch::~Scratch() {
   (void)close(fd_);
 }
 
-std::expected<double, std::string> Scratch::resident() const {
-  const auto system_page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+std::expected<std::vector<unsigned char>, std::string> Scratch::residency() const {
   void* map = mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, fd_, 0);
   if (map == MAP_FAILED) return failed("cannot map", path_);
-  std::vector<unsigned char> there((bytes_ + system_page - 1) / system_page);
+  std::vector<unsigned char> there((bytes_ + system_page_bytes() - 1) / system_page_bytes());
   const int result = mincore(map, bytes_, there.data());
   const int mincore_errno = errno;
   munmap(map, bytes_);
   errno = mincore_errno;
   if (result < 0) return failed("mincore", path_);
-  const auto count = std::count_if(there.begin(), there.end(), [](auto c) { return (c & 1) != 0; });
-  return static_cast<double>(count) / static_cast<double>(there.size());
+  for (unsigned char& page : there) page &= 1;
+  return there;
+}
+
+std::expected<double, std::string> Scratch::resident() const {
+  const auto there = residency();
+  if (!there) return std::unexpected(there.error());
+  const auto count = std::count(there->begin(), there->end(), 1);
+  return static_cast<double>(count) / static_cast<double>(there->size());
 }
 
 std::expected<void, std::string> Scratch::make_cold() const {
@@ -115,19 +127,29 @@ std::expected<void, std::string> Scratch::make_cold() const {
 }
 
 std::expected<void, std::string> Scratch::make_warm() const {
-  std::vector<char> chunk(1U << 20);
   double share = 0;
   // Some systems give memory back to their host all the time, a page of this file now and then.
   for (int tries = 0; tries < 5; ++tries) {
-    const auto there = resident();
+    const auto there = residency();
     if (!there) return std::unexpected(there.error());
-    share = *there;
-    if (share == 1) return {};
-    for (std::uint64_t offset = 0; offset < bytes_;) {
-      const ssize_t got = pread(fd_, chunk.data(), chunk.size(), static_cast<off_t>(offset));
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) return failed("cannot read", path_);
-      offset += static_cast<std::uint64_t>(got);
+    const auto missing = static_cast<std::size_t>(std::count(there->begin(), there->end(), 0));
+    if (missing == 0) return {};
+    share = 1 - static_cast<double>(missing) / static_cast<double>(there->size());
+    // A few are read page by page: readahead would bring them in as parts of large folios, and to
+    // write one page of such a folio back costs several times as much.
+    const bool few = missing < there->size() / 10;
+    const std::size_t step = few ? 1 : (1U << 20) / system_page_bytes();
+    errno = posix_fadvise(fd_, 0, 0, few ? POSIX_FADV_RANDOM : POSIX_FADV_NORMAL);
+    if (errno != 0) return failed("cannot advise", path_);
+    std::vector<char> chunk(step * system_page_bytes());
+    for (std::size_t page = 0; page < there->size(); page += step) {
+      if (few && (*there)[page] != 0) continue;
+      const auto offset = static_cast<off_t>(page * system_page_bytes());
+      ssize_t got = 0;
+      do {
+        got = pread(fd_, chunk.data(), chunk.size(), offset);
+      } while (got < 0 && errno == EINTR);
+      if (got < 0) return failed("cannot read", path_);
     }
   }
   return std::unexpected(

@@ -5,6 +5,7 @@
 #include <expected>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace pagealloc::harness {
 
@@ -41,6 +42,8 @@ class Scratch {
  private:
   Scratch(std::string path, int fd, std::uint64_t bytes, std::uint32_t page_bytes)
       : path_(std::move(path)), fd_(fd), bytes_(bytes), page_bytes_(page_bytes) {}
+  /// 1 for each page of the system that is in the page cache, else 0.
+  std::expected<std::vector<unsigned char>, std::string> residency() const;
   std::string path_;
   int fd_;
   std::uint64_t bytes_;
