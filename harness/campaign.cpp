@@ -38,11 +38,11 @@ std::uint32_t rounds_of(Mode mode) {
     case Mode::quick:
       return 4;
     case Mode::standard:
-      return 7;
+      return 5;
     case Mode::full:
       return 10;
   }
-  return 7;
+  return 5;
 }
 
 /// The same number of whole batches for each thread, at least one.
