@@ -100,14 +100,16 @@ class Jobs {
   std::uint32_t page_bytes_;
 };
 
-void add_sequential(Jobs& jobs, std::uint32_t page_bytes) {
+void add_sequential(Jobs& jobs, Mode mode, std::uint32_t page_bytes) {
   constexpr Workload workload = Workload::sequential_read;
   constexpr std::uint32_t request_bytes = 256 * 1024;
   const std::size_t first = jobs.list.size();
   jobs.add(workload, "pread", "", "psync");
   jobs.add(workload, "mmap", "sum", "mmap");
   jobs.add(workload, "direct", "", "psync");
-  jobs.add_uring(workload, 4, true);
+  for (std::uint32_t depth = 1; depth <= 32; depth *= 2) {
+    if (mode == Mode::full || depth == 4) jobs.add_uring(workload, depth, true);
+  }
   jobs.add_noise(workload, "psync", false, 1);
   jobs.add_noise(workload, "psync", true, 1);
   for (std::size_t i = first; i < jobs.list.size(); ++i) {
@@ -115,15 +117,16 @@ void add_sequential(Jobs& jobs, std::uint32_t page_bytes) {
   }
 }
 
-void add_warm(Jobs& jobs) {
+void add_warm(Jobs& jobs, Mode mode) {
   constexpr Workload workload = Workload::random_warm;
   jobs.add(workload, "pread", "", "psync");
   // A map has nothing in flight, but of eight pages offered at once it can have the first lines
   // fetched while the one before is summed.
   jobs.add(workload, "mmap", "sum", "mmap").depth = 8;
   jobs.add(workload, "mmap", "touch", "").use = Use::touch;
-  jobs.add_uring(workload, 1, false);
-  jobs.add_uring(workload, 32, false);
+  for (std::uint32_t depth = 1; depth <= 128; depth *= 2) {
+    if (mode == Mode::full || depth == 1 || depth == 32) jobs.add_uring(workload, depth, false);
+  }
   jobs.add(workload, "direct", "", "").unavailable =
       "O_DIRECT does not use the page cache, so it has no warm reads";
   jobs.add_noise(workload, "psync", false, 1);
@@ -164,7 +167,7 @@ void add_durable(Jobs& jobs, Mode mode) {
   for (std::uint32_t threads = 2; threads <= 32; threads *= 2) {
     if (mode == Mode::full || threads == 8) jobs.add_writers(workload, threads, 64);
   }
-  for (std::uint32_t depth = 2; depth <= 64; depth *= 2) {
+  for (std::uint32_t depth = 2; depth <= 128; depth *= 2) {
     const bool chosen = mode == Mode::full || depth == 8 || (depth == 32 && mode != Mode::quick);
     if (chosen) jobs.add_uring(workload, depth, true, 64);
   }
@@ -174,8 +177,8 @@ void add_durable(Jobs& jobs, Mode mode) {
 
 std::vector<Job> jobs_of(Mode mode, std::uint32_t page_bytes) {
   Jobs jobs(page_bytes);
-  add_sequential(jobs, page_bytes);
-  add_warm(jobs);
+  add_sequential(jobs, mode, page_bytes);
+  add_warm(jobs, mode);
   add_cold(jobs, mode);
   add_durable(jobs, mode);
   for (Job& job : jobs.list) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -19,6 +20,12 @@ json number(const std::optional<double>& value) { return value ? json(*value) : 
 std::vector<double> speeds(const std::vector<Round>& rounds) {
   std::vector<double> values;
   for (const Round& round : rounds) values.push_back(round.ops_per_second);
+  return values;
+}
+
+std::vector<double> cpu_costs(const std::vector<Round>& rounds) {
+  std::vector<double> values;
+  for (const Round& round : rounds) values.push_back(round.cpu_ns_per_op.value_or(0));
   return values;
 }
 
@@ -111,6 +118,15 @@ json ratio_json(const Ratio& ratio) {
       {"ratio_median", ratio.median}, {"ci95", {ratio.low, ratio.high}}, {"pairs", ratio.pairs}};
 }
 
+json cpu_ratio_of(const Series& series) {
+  const auto ours = cpu_costs(series.rounds);
+  const auto theirs = cpu_costs(series.peer_rounds);
+  // Too short a run is 0 by fio's clock, and nothing can be divided by that.
+  const bool known = std::ranges::min(ours) > 0 && std::ranges::min(theirs) > 0;
+  const auto ratio = known ? paired_ratio(ours, theirs) : std::nullopt;
+  return ratio ? ratio_json(*ratio) : json(nullptr);
+}
+
 }  // namespace
 
 json to_json(const Round& round) {
@@ -145,6 +161,7 @@ json ratios_of(const std::vector<Series>& all) {
     json entry = dimensions(series.job);
     entry["peer"] = "fio " + series.job.peer;
     entry.update(ratio_json(*ratio));
+    entry["cpu_per_op"] = cpu_ratio_of(series);
     entry["noise_floor"] = nullptr;
     if (const Series* noise = noise_for(all, series.job)) {
       if (const auto floor = ratio_of(*noise)) {
