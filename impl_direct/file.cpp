@@ -17,8 +17,8 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
 Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared) {
   // The arena starts on a page of the system and frames lie a page size apart, so every frame is
   // aligned to all that find_alignment() accepted.
-  auto arena =
-      FrameArena::make(shared->kernel(), shared->geometry().frames, shared->geometry().page_bytes);
+  auto arena = FrameArena::make(shared->kernel(), shared->geometry().frames,
+                                shared->geometry().page_bytes, shared->path());
   if (!arena) return std::unexpected(arena.error());
   return std::make_unique<File>(std::move(shared), std::move(*arena));
 }

@@ -64,8 +64,8 @@ Map::~Map() {
 
 Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared,
                                              std::shared_ptr<Map> map) {
-  auto arena =
-      FrameArena::make(shared->kernel(), shared->geometry().frames, shared->geometry().page_bytes);
+  auto arena = FrameArena::make(shared->kernel(), shared->geometry().frames,
+                                shared->geometry().page_bytes, shared->path());
   if (!arena) return std::unexpected(arena.error());
   return std::make_unique<File>(std::move(shared), std::move(*arena), std::move(map));
 }
@@ -109,7 +109,7 @@ void File::write(Op& op) noexcept {
   }
   std::memcpy(address_of(op.page), op.frame, shared().bytes_of(op));
   const Errc state = shared().failed();  // the copy may have run into the end of the file
-  finish(op, {state == Errc::truncated ? state : Errc::ok, 0});
+  finish(op, {state == Errc::poisoned ? Errc::ok : state, 0});
 }
 
 // On the map path msync over the whole file: the kernel finds the dirty pages by itself, and asking

@@ -18,8 +18,8 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
 }
 
 Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared) {
-  auto arena =
-      FrameArena::make(shared->kernel(), shared->geometry().frames, shared->geometry().page_bytes);
+  auto arena = FrameArena::make(shared->kernel(), shared->geometry().frames,
+                                shared->geometry().page_bytes, shared->path());
   if (!arena) return std::unexpected(arena.error());
   auto file = std::make_unique<File>(shared, std::move(*arena));
   const std::uint32_t threads = shared->options().threads;

@@ -89,8 +89,8 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
 
 Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared,
                                              std::unique_ptr<os::Ring> ring, int own_fd) {
-  auto arena =
-      FrameArena::make(shared->kernel(), shared->geometry().frames, shared->geometry().page_bytes);
+  auto arena = FrameArena::make(shared->kernel(), shared->geometry().frames,
+                                shared->geometry().page_bytes, shared->path());
   if (!arena) return std::unexpected(arena.error());
   const int fd = own_fd < 0 ? shared->fd() : own_fd;
   if (auto good = register_all(*shared, *ring, *arena, fd); !good) {
@@ -233,8 +233,8 @@ void File::step(Op& op, std::int32_t result) noexcept {
     Errc code = Errc::io;
     if (op.verb == Verb::punch) {
       code = result == -EOPNOTSUPP ? Errc::not_available : errc_of_io(-result);
-    } else if (op.done_bytes == 0 && errc_of_io(-result) == Errc::disk_full) {
-      code = Errc::disk_full;  // with nothing moved yet a full disk has changed nothing
+    } else {
+      code = shared().errc_of_transfer(-result, op.done_bytes == 0);
     }
     return finish(op, {code, -result});
   }

@@ -19,10 +19,8 @@ Outcome move_all(const SharedFile& file, const Op& op, Move move) noexcept {
     const std::int64_t result = move(&iov, offset);
     if (result == -EINTR) continue;
     if (result < 0) {
-      // With nothing moved yet a full disk has changed nothing, and can be survived.
       const int os_error = static_cast<int>(-result);
-      const bool untouched = bytes == file.bytes_of(op) && errc_of_io(os_error) == Errc::disk_full;
-      return {untouched ? Errc::disk_full : Errc::io, os_error};
+      return {file.errc_of_transfer(os_error, bytes == file.bytes_of(op)), os_error};
     }
     auto moved = static_cast<std::size_t>(result);
     // The rest must start aligned again: what came past the last boundary is moved once more.

@@ -7,22 +7,35 @@
 namespace pagealloc {
 
 Result<FrameArena> FrameArena::make(os::Kernel& kernel, std::uint32_t frames,
-                                    std::uint32_t page_bytes) {
-  const std::size_t bytes = std::size_t{frames} * page_bytes;
+                                    std::uint32_t page_bytes, std::string_view path) {
+  // The kernel aligns to 4096; one frame more gives room to begin at a multiple of larger ones.
+  const std::size_t spare = page_bytes > 4096 ? 1 : 0;
+  const std::size_t bytes = (std::size_t{frames} + spare) * page_bytes;
   auto memory = kernel.mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (!memory) {
     return std::unexpected(Error{.code = Errc::not_available,
                                  .os_error = -memory.error(),
+                                 .path = std::string(path),
                                  .cause = "not available here: cannot get memory for the frames"});
   }
   return FrameArena(kernel, {static_cast<std::byte*>(*memory), bytes}, frames, page_bytes);
 }
 
-FrameArena::FrameArena(os::Kernel& kernel, std::span<std::byte> memory, std::uint32_t frames,
+namespace {
+
+std::byte* align_up(std::byte* address, std::size_t align) {
+  const auto past = reinterpret_cast<std::uintptr_t>(address) % align;
+  return past == 0 ? address : address + (align - past);
+}
+
+}  // namespace
+
+FrameArena::FrameArena(os::Kernel& kernel, std::span<std::byte> mapping, std::uint32_t frames,
                        std::uint32_t page_bytes)
     : kernel_(&kernel),
-      memory_(memory),
+      mapping_(mapping),
+      memory_(align_up(mapping.data(), page_bytes), std::size_t{frames} * page_bytes),
       frames_(frames),
       page_shift_(static_cast<std::uint32_t>(std::countr_zero(page_bytes))),
       free_(frames),
@@ -33,6 +46,7 @@ FrameArena::FrameArena(os::Kernel& kernel, std::span<std::byte> memory, std::uin
 
 FrameArena::FrameArena(FrameArena&& other) noexcept
     : kernel_(other.kernel_),
+      mapping_(std::exchange(other.mapping_, {})),
       memory_(std::exchange(other.memory_, {})),
       frames_(other.frames_),
       page_shift_(other.page_shift_),
@@ -41,8 +55,8 @@ FrameArena::FrameArena(FrameArena&& other) noexcept
       runs_(std::move(other.runs_)) {}
 
 FrameArena::~FrameArena() {
-  if (!memory_.empty()) {
-    [[maybe_unused]] const int result = kernel_->munmap(memory_.data(), memory_.size());
+  if (!mapping_.empty()) {
+    [[maybe_unused]] const int result = kernel_->munmap(mapping_.data(), mapping_.size());
     assert(result == 0);
   }
 }

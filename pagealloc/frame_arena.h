@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "pagealloc/error.h"
@@ -11,12 +12,13 @@
 
 namespace pagealloc {
 
-/// Not thread safe: each handle has its own. The memory is aligned to the system's page and
-/// touched already, because a first touch costs more than a warm read does.
+/// Not thread safe: each handle has its own. Every frame is aligned to its own size, which is all
+/// that O_DIRECT may ask; the memory is touched already, because a first touch costs more than a
+/// warm read does.
 class FrameArena {
  public:
-  static Result<FrameArena> make(os::Kernel& kernel, std::uint32_t frames,
-                                 std::uint32_t page_bytes);
+  static Result<FrameArena> make(os::Kernel& kernel, std::uint32_t frames, std::uint32_t page_bytes,
+                                 std::string_view path);
   FrameArena(FrameArena&& other) noexcept;
   FrameArena& operator=(FrameArena&&) = delete;
   ~FrameArena();
@@ -37,7 +39,7 @@ class FrameArena {
   std::uint32_t free_frames() const noexcept { return free_; }
 
  private:
-  FrameArena(os::Kernel& kernel, std::span<std::byte> memory, std::uint32_t frames,
+  FrameArena(os::Kernel& kernel, std::span<std::byte> mapping, std::uint32_t frames,
              std::uint32_t page_bytes);
   bool is_free(std::uint32_t frame) const noexcept {
     return ((free_bits_[frame / 64] >> (frame % 64)) & 1U) != 0;
@@ -47,7 +49,8 @@ class FrameArena {
   std::byte* take_run(std::uint32_t run) noexcept;
 
   os::Kernel* kernel_;
-  std::span<std::byte> memory_;
+  std::span<std::byte> mapping_;  // what was asked of the kernel
+  std::span<std::byte> memory_;   // the frames in it
   std::uint32_t frames_;
   std::uint32_t page_shift_;
   std::uint32_t free_;

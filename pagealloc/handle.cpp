@@ -15,7 +15,7 @@ Handle::Handle(std::shared_ptr<SharedFile> shared, FrameArena arena)
 }
 
 Handle::~Handle() {
-  while (!done_.empty()) shared_->untrack(done_.pop());
+  while (!done_.empty()) shared_->in_flight().untrack(done_.pop());
 }
 
 void Handle::check_thread() noexcept {
@@ -39,7 +39,7 @@ std::size_t Handle::submit(std::span<Op* const> batch) noexcept {
     ++in_flight_;
     op->done_bytes = 0;
     if (op->verb == Verb::read) op->frame = nullptr;
-    shared_->track(*op);
+    shared_->in_flight().track(*op, path());
     start(*op);
   }
   return taken;
@@ -71,26 +71,38 @@ std::size_t Handle::reap(std::span<Op*> done, std::size_t wait_for) noexcept {
   const std::size_t count = std::min(done.size(), done_.size());
   for (std::size_t i = 0; i < count; ++i) {
     done[i] = &done_.pop();
-    shared_->untrack(*done[i]);
+    shared_->in_flight().untrack(*done[i]);
   }
   in_flight_ -= count;
   return count;
 }
 
 std::byte* Handle::stage(PageId page, std::uint32_t run) noexcept {
+  check_thread();
   const std::uint64_t pages = shared_->pages();
   if (run == 0 || page >= pages || run > pages - page) return nullptr;
   return frame_for(page, run);
 }
 
 void Handle::release(std::byte* frame, std::uint32_t run) noexcept {
+  check_thread();
   // A frame that is not the arena's is the map's, and needs nothing.
   if (!arena_.owns(frame)) return;
   assert(arena_.run_at(frame) == run && "released with another run than it was lent with");
   if (arena_.run_at(frame) == run) arena_.give(frame);
 }
 
+void Handle::drain() noexcept {
+  if (in_flight_ == 0) return;
+  check_thread();
+  advance(in_flight_);
+}
+
 bool Handle::lend(Op& op) noexcept {
+  if (op.run > geometry_.frames) {  // no release will ever make room for it
+    finish(op, {Errc::bad_argument, 0});
+    return false;
+  }
   op.frame = arena_.take(op.run);
   if (op.frame == nullptr) finish(op, {Errc::no_frames, 0});
   return op.frame != nullptr;

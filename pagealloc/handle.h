@@ -43,9 +43,7 @@ class Handle : public PageFile {
   /// The end of an operation: its result, its frames, its place in done(). Owner's thread only.
   void finish(Op& op, blocking::Outcome outcome) noexcept;
   /// For destructors of implementations that work in the background: waits for all in flight.
-  void drain() noexcept {
-    if (in_flight_ > 0) advance(in_flight_);
-  }
+  void drain() noexcept;
 
   SharedFile& shared() const noexcept { return *shared_; }
   std::shared_ptr<SharedFile> share() const noexcept { return shared_; }

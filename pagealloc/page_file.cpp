@@ -28,7 +28,12 @@ namespace {
 std::string cause_of(const PageFile& file, const Op& op) {
   switch (op.result) {
     case Errc::bad_argument:
-      return fmt::format("cannot {} a run of {} pages", name_of(op.verb), op.run);
+      return fmt::format("cannot {} a run of {} pages{}", name_of(op.verb), op.run,
+                         op.verb == Verb::write ? ": no memory was given, or a frame that was not "
+                                                  "staged for as many"
+                         : op.verb == Verb::read && op.run > file.geometry().frames
+                             ? fmt::format(": there are {} frames", file.geometry().frames)
+                             : "");
     case Errc::beyond_end:
       return fmt::format("{}beyond the end, the file has {} page{}",
                          op.run > 1 ? fmt::format("a run of {} pages is ", op.run) : "",
@@ -41,20 +46,24 @@ std::string cause_of(const PageFile& file, const Op& op) {
     case Errc::not_available:
       return fmt::format("not available here: {} on this kind of file", name_of(op.verb));
     case Errc::no_frames:
-      return fmt::format("no free frame, all {} are lent or staged", file.geometry().frames);
+      return op.run > 1
+                 ? fmt::format("no {} free frames side by side, of {} in all", op.run,
+                               file.geometry().frames)
+                 : fmt::format("no free frame, all {} are lent or staged", file.geometry().frames);
     case Errc::disk_full:
       return fmt::format("cannot {}, nothing was changed", name_of(op.verb));
     case Errc::truncated:
       return file.geometry().base == nullptr
                  ? "the file was made shorter by somebody else while it was open"
-                 : "a page of the map cannot be had: the file was made shorter by somebody else "
-                   "while it was open, or its disk failed";
+                 : "a page of the map cannot be had: the file was made shorter while it was open";
     case Errc::poisoned:
       return fmt::format(
           "cannot {}, an earlier write or sync of this file failed and what it holds is uncertain",
           name_of(op.verb));
     default:
-      return fmt::format("{} failed", name_of(op.verb));
+      return op.os_error == 0 && file.failed() == Errc::io
+                 ? std::string("a page of the map cannot be had: its disk failed or is full")
+                 : fmt::format("{} failed", name_of(op.verb));
   }
 }
 
@@ -94,8 +103,9 @@ Error error_of(const PageFile& file, const Op& op) {
 
 Result<void> PageRef::release() {
   reset();
-  if (file_->failed() != Errc::truncated) return {};
-  return result_of(*file_, Op{.verb = Verb::read, .result = Errc::truncated, .page = page_});
+  const Errc state = file_->failed();
+  if (state != Errc::truncated && state != Errc::io) return {};
+  return result_of(*file_, Op{.verb = Verb::read, .result = state, .page = page_});
 }
 
 Result<PageRef> read_page(PageFile& file, PageId page, std::uint32_t run) {
@@ -121,7 +131,7 @@ Result<void> write_page(PageFile& file, PageId page, std::span<const std::byte> 
     op.result = page < file.pages() ? Errc::no_frames : Errc::beyond_end;
     return std::unexpected(error_of(file, op));
   }
-  std::memcpy(op.frame, bytes.data(), bytes.size());
+  std::ranges::copy(bytes, op.frame);
   std::memset(op.frame + bytes.size(), 0, page_bytes - bytes.size());
   run_alone(file, op);
   return result_of(file, op);

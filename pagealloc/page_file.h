@@ -98,8 +98,9 @@ class PageFile {
 
   /// Length in pages, as this process knows it. Thread safe.
   virtual std::uint64_t pages() const noexcept = 0;
-  /// Why this file takes no more operations: ok, poisoned (reads still work) or truncated (found
-  /// out by touching the map: bytes read since the last ok are not to be trusted). Thread safe.
+  /// Why this file takes no more operations: ok, poisoned (reads still work), or found out by
+  /// touching the map, so that bytes read since the last ok are not to be trusted: truncated (the
+  /// file is shorter than it was) or io (it is not; its disk failed). Thread safe.
   virtual Errc failed() const noexcept = 0;
   /// The path given to open(). Valid as long as the handle.
   virtual std::string_view path() const noexcept = 0;

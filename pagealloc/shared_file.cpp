@@ -1,16 +1,18 @@
 #include "pagealloc/shared_file.h"
 
 #include <fmt/format.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
+#include <climits>
 #include <filesystem>
-#include <vector>
+
+#include "pagealloc/holes.h"
 
 namespace pagealloc {
 
@@ -60,6 +62,11 @@ Result<void> SharedFile::check(std::string_view path_view, const Options& option
 
 namespace {
 
+bool same_file(const struct statx& a, const struct statx& b) {
+  return a.stx_ino == b.stx_ino && a.stx_dev_major == b.stx_dev_major &&
+         a.stx_dev_minor == b.stx_dev_minor;
+}
+
 std::string kind_of(unsigned mode) {
   switch (mode & S_IFMT) {
     case S_IFDIR:
@@ -86,9 +93,16 @@ int fsync_all(os::Kernel& kernel, int fd) {
   return result == -EINVAL || result == -EROFS ? 0 : result;
 }
 
-std::string directory_of(const std::string& path) {
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  return parent.empty() ? "." : parent.string();
+/// Where the file's own name is: a symbolic link that leads to it is somebody else's entry.
+std::string directory_of(os::Kernel& kernel, std::filesystem::path path) {
+  constexpr int links_max = 40;  // as many as the kernel follows (path_resolution(7))
+  std::array<char, PATH_MAX> target{};
+  for (int link = 0; link < links_max; ++link) {
+    const std::int64_t length = kernel.readlink(path.c_str(), target.data(), target.size());
+    if (length <= 0) break;  // not a link
+    path = path.parent_path() / std::string_view(target.data(), static_cast<std::size_t>(length));
+  }
+  return path.has_parent_path() ? path.parent_path().string() : ".";
 }
 
 }  // namespace
@@ -112,8 +126,19 @@ Result<std::shared_ptr<SharedFile>> SharedFile::open(std::string_view path, cons
 SharedFile::~SharedFile() {
   // Nobody is left to be told of a failed close, and nothing depends on it: what was synced is
   // durable, and what was not was never promised.
+  if (created_) remove_created();
   if (fd_ >= 0) (void)kernel_.close(fd_);
-  if (created_) (void)kernel_.unlink(path_.c_str());
+}
+
+// Only while it is empty, and still ours: another process may have begun to use it.
+void SharedFile::remove_created() noexcept {
+  struct statx named{};
+  struct statx opened{};
+  constexpr unsigned mask = STATX_INO | STATX_SIZE;
+  if (kernel_.statx(AT_FDCWD, path_.c_str(), AT_SYMLINK_NOFOLLOW, mask, &named) < 0) return;
+  if (fd_ >= 0 && kernel_.statx(fd_, "", AT_EMPTY_PATH, mask, &opened) < 0) return;
+  const bool ours = fd_ < 0 || same_file(named, opened);
+  if (ours && named.stx_size == 0) (void)kernel_.unlink(path_.c_str());
 }
 
 Error SharedFile::error(Errc code, int os_error, std::string cause) const {
@@ -163,16 +188,15 @@ int SharedFile::open_or_create(int flags) {
 Result<int> SharedFile::reopen() const {
   const int flags = O_CLOEXEC | (options_.read_only ? O_RDONLY : O_RDWR) |
                     (geometry_.direct ? O_DIRECT : 0) | (options_.write_through ? O_DSYNC : 0);
-  const int fd = kernel_.open(path_.c_str(), flags, 0);
+  // By its descriptor, because a relative path, or the name, may lead somewhere else by now.
+  int fd = kernel_.open(fmt::format("/proc/self/fd/{}", fd_).c_str(), flags, 0);
+  if (fd < 0) fd = kernel_.open(path_.c_str(), flags, 0);
   if (fd < 0) return std::unexpected(error(errc_of_open(-fd), -fd, "cannot open once more"));
   struct statx first{};
   struct statx second{};
   const int one = kernel_.statx(fd_, "", AT_EMPTY_PATH, STATX_INO, &first);
   const int two = kernel_.statx(fd, "", AT_EMPTY_PATH, STATX_INO, &second);
-  const bool same = one == 0 && two == 0 && first.stx_ino == second.stx_ino &&
-                    first.stx_dev_major == second.stx_dev_major &&
-                    first.stx_dev_minor == second.stx_dev_minor;
-  if (same) return fd;
+  if (one == 0 && two == 0 && same_file(first, second)) return fd;
   (void)kernel_.close(fd);
   return std::unexpected(
       error(Errc::cannot_open, 0, "another file has taken its name while it was open"));
@@ -198,8 +222,12 @@ Result<void> SharedFile::measure() {
                           options_.page_bytes)));
   }
   // Blocks are counted in 512 bytes whatever the file system's own block is (statx(2)).
-  if (!geometry_.fixed_size && now.stx_blocks * 512 < bytes) mark_sparse();
+  const bool may_have_holes = !geometry_.fixed_size && !options_.read_only;
+  if (may_have_holes && (now.stx_blocks * 512 < bytes || has_holes(kernel_, fd_, bytes))) {
+    mark_sparse();
+  }
   pages_.store(bytes / options_.page_bytes, std::memory_order_release);
+  pages_most_.store(pages(), std::memory_order_release);
   geometry_.page_bytes = options_.page_bytes;
   geometry_.read_only = options_.read_only;
   geometry_.write_through = options_.write_through;
@@ -250,29 +278,50 @@ Result<void> SharedFile::make_durable() {
   if (const int result = fsync_all(kernel_, fd_); result < 0) {
     return std::unexpected(error(Errc::io, -result, "cannot make the file durable, fsync failed"));
   }
-  const std::string directory = directory_of(path_);
+  return sync_name(directory_of(kernel_, path_));
+}
+
+Result<void> SharedFile::sync_name(const std::string& directory) {
   const int fd = kernel_.open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  if (fd < 0) {
+  int result = 0;
+  if (fd == -EACCES) {
+    // It may be passed through and not read. The whole file system has it, too.
+    result = kernel_.syncfs(fd_);
+  } else if (fd < 0) {
     return std::unexpected(error(
-        Errc::cannot_open, -fd, fmt::format("cannot open its directory {} to sync it", directory)));
+        errc_of_open(-fd), -fd, fmt::format("cannot open its directory {} to sync it", directory)));
+  } else {
+    result = fsync_all(kernel_, fd);
+    const int closed = kernel_.close(fd);
+    if (result == 0) result = closed;
   }
-  const int result = fsync_all(kernel_, fd);
-  const int closed = kernel_.close(fd);
-  if (result < 0 || closed < 0) {
-    return std::unexpected(error(Errc::io, result < 0 ? -result : -closed,
-                                 fmt::format("cannot sync its directory {}", directory)));
-  }
-  return {};
+  if (result == 0) return {};
+  return std::unexpected(
+      error(Errc::io, -result, fmt::format("cannot sync its directory {}", directory)));
 }
 
 Errc SharedFile::failed() const noexcept {
-  if (map_faults_.load(std::memory_order_acquire) != 0) return Errc::truncated;
+  if (map_faults_.load(std::memory_order_acquire) != 0) return map_failure();
   return poisoned_.load(std::memory_order_acquire) ? Errc::poisoned : Errc::ok;
+}
+
+// The signal is the same for a page behind the end and for one that the disk could not deliver.
+Errc SharedFile::map_failure() const noexcept {
+  Errc known = map_failure_.load(std::memory_order_acquire);
+  if (known != Errc::ok) return known;
+  struct statx now{};
+  const int result = kernel_.statx(fd_, "", AT_EMPTY_PATH, STATX_SIZE, &now);
+  // Against the longest it ever was: our own resize may have cut off a page that was lent.
+  const std::uint64_t most_bytes =
+      pages_most_.load(std::memory_order_acquire) * geometry_.page_bytes;
+  const Errc found = result == 0 && now.stx_size >= most_bytes ? Errc::io : Errc::truncated;
+  // The first answer stays: what has failed must not change its name.
+  return map_failure_.compare_exchange_strong(known, found) ? found : known;
 }
 
 Errc SharedFile::admit(const Op& op) const noexcept {
   const Errc state = failed();
-  if (state == Errc::truncated) return state;
+  if (state == Errc::truncated || state == Errc::io) return state;
   if (op.verb != Verb::read && state == Errc::poisoned) return state;
   if (op.verb == Verb::sync) return Errc::ok;
   if (op.run == 0 || bytes_of(op) > run_bytes_max) return Errc::bad_argument;
@@ -288,6 +337,12 @@ Errc SharedFile::admit(const Op& op) const noexcept {
   return Errc::ok;
 }
 
+Errc SharedFile::errc_of_transfer(int os_error, bool nothing_moved) const noexcept {
+  const bool cached = !geometry_.direct && !geometry_.write_through;
+  const bool full = errc_of_io(os_error) == Errc::disk_full;
+  return full && cached && nothing_moved ? Errc::disk_full : Errc::io;
+}
+
 void SharedFile::settle(Op& op, Errc result, int os_error) noexcept {
   // Linux tells of a failed write-back once. Another sync may have been told of it while this one,
   // which covers the lost page too, came back with success.
@@ -297,16 +352,49 @@ void SharedFile::settle(Op& op, Errc result, int os_error) noexcept {
   if (result == Errc::io && (op.verb == Verb::write || op.verb == Verb::sync)) poison();
 }
 
-int SharedFile::allocate(std::uint64_t offset_bytes, std::uint64_t length_bytes) {
+// Another opener, a stranger, may have written where our growth would put zeros, and what it wrote
+// must not be cut off either.
+Result<void> SharedFile::check_length() {
+  struct statx now{};
+  const int result = kernel_.statx(fd_, "", AT_EMPTY_PATH, STATX_SIZE, &now);
+  if (result < 0) return std::unexpected(error(Errc::io, -result, "statx failed"));
+  if (now.stx_size == bytes()) return {};
+  const bool shorter = now.stx_size < bytes();
+  return std::unexpected(
+      error(shorter ? Errc::truncated : Errc::bad_argument, 0,
+            fmt::format("cannot resize, somebody else has made it {}: {} bytes, not {}",
+                        shorter ? "shorter" : "longer", now.stx_size, bytes())));
+}
+
+int SharedFile::reserve(int mode, std::uint64_t offset_bytes, std::uint64_t length_bytes) noexcept {
   int result = 0;
   do {
-    result = kernel_.fallocate(fd_, 0, offset_bytes, length_bytes);
+    result = kernel_.fallocate(fd_, mode, offset_bytes, length_bytes);
   } while (result == -EINTR);
-  if (result != -EOPNOTSUPP) return result;
+  return result;
+}
+
+// Space first, length then: a full disk must leave the length as it was, and fallocate never makes
+// a file shorter, whoever else has made it longer meanwhile.
+int SharedFile::grow(std::uint64_t before_bytes, std::uint64_t after_bytes) {
+  const std::uint64_t more_bytes = after_bytes - before_bytes;
+  const int reserved = reserve(FALLOC_FL_KEEP_SIZE, before_bytes, more_bytes);
+  int result = reserved == 0 ? reserve(0, before_bytes, more_bytes) : reserved;
   // This file system cannot reserve space; writing zeros past the end takes it all the same.
+  if (result == -EOPNOTSUPP) result = write_zeros(before_bytes, more_bytes);
+  if (result == 0) return 0;
+  // Part of it may have been taken. It is given back, unless the length tells that somebody else
+  // has begun to use it, because so far we have not changed that.
+  const bool length_unchanged = reserved < 0 && reserved != -EOPNOTSUPP;
+  if (length_unchanged && !check_length()) return result;
+  if (kernel_.ftruncate(fd_, before_bytes) < 0) poison();
+  return result;
+}
+
+int SharedFile::write_zeros(std::uint64_t offset_bytes, std::uint64_t length_bytes) {
   constexpr std::size_t chunk_bytes = 1U << 20;
   struct Aligned {
-    alignas(4096) std::byte bytes[chunk_bytes];
+    alignas(page_bytes_max) std::byte bytes[chunk_bytes];
   };
   const auto zeros = std::make_unique<Aligned>();
   while (length_bytes > 0) {
@@ -344,14 +432,13 @@ Result<void> SharedFile::resize(std::uint64_t pages) {
                           "for the map",
                           pages, limit_bytes_)));
   }
+  if (auto good = check_length(); !good) return good;
   const std::uint64_t before_bytes = bytes();
   const std::uint64_t after_bytes = pages * geometry_.page_bytes;
-  if (after_bytes < before_bytes) check_nothing_beyond(pages);
+  if (after_bytes < before_bytes) in_flight_.check_nothing_beyond(pages, path_);
   int result = 0;
   if (after_bytes > before_bytes) {
-    result = allocate(before_bytes, after_bytes - before_bytes);
-    // Part of it may have been allocated, and the file be longer by a piece of a page.
-    if (result < 0 && kernel_.ftruncate(fd_, before_bytes) < 0) poison();
+    result = grow(before_bytes, after_bytes);
   } else if (after_bytes < before_bytes) {
     pages_.store(pages, std::memory_order_release);  // first: nothing new may start out there
     do {
@@ -364,67 +451,11 @@ Result<void> SharedFile::resize(std::uint64_t pages) {
                                  fmt::format("cannot resize from {} to {} pages",
                                              before_bytes / geometry_.page_bytes, pages)));
   }
+  if (pages > pages_most_.load(std::memory_order_relaxed)) {
+    pages_most_.store(pages, std::memory_order_release);
+  }
   pages_.store(pages, std::memory_order_release);
   return {};
 }
-
-#ifdef NDEBUG
-
-void SharedFile::track(Op&) noexcept {}
-void SharedFile::untrack(Op&) noexcept {}
-void SharedFile::check_nothing_beyond(std::uint64_t) noexcept {}
-
-#else
-
-namespace {
-
-bool overlaps(const Op& a, const Op& b) {
-  if (a.verb == Verb::sync || b.verb == Verb::sync) return false;
-  if (a.verb == Verb::read && b.verb == Verb::read) return false;
-  return a.page < b.page + b.run && b.page < a.page + a.run;
-}
-
-[[noreturn]] void die_of_overlap(const std::string& path, const Op& a, const Op& b) {
-  fmt::print(stderr,
-             "{}: {} of pages {}..{} overlaps {} of pages {}..{} that is still in flight "
-             "(clause 7)\n",
-             path, name_of(a.verb), a.page, a.page + a.run - 1, name_of(b.verb), b.page,
-             b.page + b.run - 1);
-  std::abort();
-}
-
-}  // namespace
-
-void SharedFile::track(Op& op) noexcept {
-  std::lock_guard lock(overlap_mutex_);
-  for (Op* other = in_flight_; other != nullptr; other = other->overlap_next) {
-    if (overlaps(op, *other)) die_of_overlap(path_, op, *other);
-  }
-  op.overlap_previous = nullptr;
-  op.overlap_next = in_flight_;
-  if (in_flight_ != nullptr) in_flight_->overlap_previous = &op;
-  in_flight_ = &op;
-}
-
-void SharedFile::untrack(Op& op) noexcept {
-  std::lock_guard lock(overlap_mutex_);
-  (op.overlap_previous == nullptr ? in_flight_ : op.overlap_previous->overlap_next) =
-      op.overlap_next;
-  if (op.overlap_next != nullptr) op.overlap_next->overlap_previous = op.overlap_previous;
-}
-
-void SharedFile::check_nothing_beyond(std::uint64_t pages) noexcept {
-  std::lock_guard lock(overlap_mutex_);
-  for (Op* op = in_flight_; op != nullptr; op = op->overlap_next) {
-    if (op->verb == Verb::sync || op->page + op->run <= pages) continue;
-    fmt::print(stderr,
-               "{}: resize to {} pages cuts off a {} of pages {}..{} that is still in flight "
-               "(clause 7)\n",
-               path_, pages, name_of(op->verb), op->page, op->page + op->run - 1);
-    std::abort();
-  }
-}
-
-#endif
 
 }  // namespace pagealloc

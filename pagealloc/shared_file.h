@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "pagealloc/in_flight.h"
 #include "pagealloc/options.h"
 #include "pagealloc/page_file.h"
 #include "pagealloc/sync_group.h"
@@ -44,6 +45,10 @@ class SharedFile {
 
   /// May this operation be started? ok, or the reason why it is refused. No system call.
   Errc admit(const Op& op) const noexcept;
+  /// What a failed transfer means. A full disk is survivable when nothing has been changed: nothing
+  /// was moved, and the page cache was to take it. A direct or write-through write may have reached
+  /// the medium in part, or the cache and not the medium, before it says ENOSPC.
+  Errc errc_of_transfer(int os_error, bool nothing_moved) const noexcept;
   /// Sets op.result and op.os_error; a failed write or sync poisons (clause 11).
   void settle(Op& op, Errc result, int os_error) noexcept;
   /// The open has succeeded: a file that it made stays. Before the file is shared only.
@@ -69,9 +74,7 @@ class SharedFile {
   /// Where the SIGBUS handler counts pages of the map that could not be had.
   std::atomic<std::uint32_t>& map_faults() noexcept { return map_faults_; }
 
-  /// Debug builds: assert that `op` overlaps nothing in flight (clause 7), and forget it again.
-  void track(Op& op) noexcept;
-  void untrack(Op& op) noexcept;
+  InFlight& in_flight() noexcept { return in_flight_; }
 
   Error error(Errc code, int os_error, std::string cause) const;
 
@@ -84,8 +87,13 @@ class SharedFile {
   Result<void> find_alignment();
   Result<void> give_up_direct();
   Result<void> make_durable();
-  void check_nothing_beyond(std::uint64_t pages) noexcept;
-  int allocate(std::uint64_t offset_bytes, std::uint64_t length_bytes);
+  Result<void> sync_name(const std::string& directory);
+  Errc map_failure() const noexcept;
+  void remove_created() noexcept;
+  Result<void> check_length();
+  int grow(std::uint64_t before_bytes, std::uint64_t after_bytes);
+  int reserve(int mode, std::uint64_t offset_bytes, std::uint64_t length_bytes) noexcept;
+  int write_zeros(std::uint64_t offset_bytes, std::uint64_t length_bytes);
 
   os::Kernel& kernel_;
   std::string path_;
@@ -95,13 +103,14 @@ class SharedFile {
   bool created_ = false;  // by this open, which has not succeeded yet
   std::uint64_t limit_bytes_ = UINT64_MAX;
   std::atomic<std::uint64_t> pages_{0};
+  std::atomic<std::uint64_t> pages_most_{0};  // ever
   std::atomic<bool> poisoned_{false};
   std::atomic<bool> sparse_{false};
   std::atomic<std::uint32_t> map_faults_{0};
+  mutable std::atomic<Errc> map_failure_{Errc::ok};  // why; asked once
   std::mutex resize_mutex_;
   SyncGroup sync_group_;
-  std::mutex overlap_mutex_;
-  Op* in_flight_ = nullptr;  // linked through Op::overlap_next
+  InFlight in_flight_;
 };
 
 }  // namespace pagealloc

@@ -39,7 +39,8 @@ def _rates(axis, lines):
 def _tails(axis, lines):
     values = []
     for line in lines:
-        values += _line(axis, line, "p99_ns")
+        if not selection.queues(line[0]):
+            values += _line(axis, line, "p99_ns")
     values = [v for v in values if v > 0]
     axis.set_title("99th percentile latency")
     axis.set_ylabel("p99 latency (log scale)")

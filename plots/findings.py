@@ -91,6 +91,9 @@ def depth(results):
     """What 32 in flight give over one, what lies past it, and io_uring beside the pool."""
     sentences = [_growth(line) for line in selection.depth_lines(results)]
     sentences.append(_ring_beside_pool(results))
+    if any(selection.queues(line[0]) for line in selection.depth_lines(results)):
+        sentences.append("The pool's p99 is not drawn: it is offered three times as many reads as it"
+                         " has threads, and its latencies contain the wait in that queue.")
     drawn = [row for line in selection.depth_lines(results) for row in line]
     return _said(sentences + bimodal(drawn))
 
@@ -115,7 +118,7 @@ def _growth(line):
 def _tail_growth(first, second, pattern):
     a, b = first.median("p99_ns"), second.median("p99_ns")
     growth = units.quotient(b, a)
-    if growth is None:
+    if growth is None or selection.queues(first):
         return ""
     verb = "grows" if growth >= 1 else "falls to"
     return pattern.format(verb=verb, factor=units.factor(growth), a=units.duration(a),
@@ -166,7 +169,7 @@ def batch(results):
         gain = units.quotient(selection.ops(line[-1]), selection.ops(line[0]))
         if line[-1].batch > line[0].batch and gain:
             gains.append((gain, line))
-    drawn = [row for line in selection.batch_lines(results) for row in line]
+    drawn = results.of(selection.WRITE_SWEEP)
     if not gains:
         return _said([_ranking("Durable write", drawn)] + bimodal(drawn))
     parts = [f"{units.factor(gain)} for {line[0].line_label}" for gain, line in gains]
@@ -176,7 +179,15 @@ def batch(results):
     if max(g for g, _ in gains) < last / max(1, first) / 2:
         text += (f" That is far from {last / max(1, first):.0f}×: the pages are random, and the"
                  " device still pays for each.")
-    return _said([text, *_durable_leaders(drawn), *bimodal(drawn)])
+    return _said([text, *_durable_depth(results), *_durable_leaders(drawn), *bimodal(drawn)])
+
+
+def _durable_depth(results):
+    """What more in flight gives, which the lines of the figure leave out."""
+    return [f"{best.label} does {units.factor(gain)} {first.label} ({units.rate(selection.ops(first))}"
+            f" to {units.rate(selection.ops(best))})."
+            for first, best in selection.deepest_batch_pairs(results)
+            if (gain := units.quotient(selection.ops(best), selection.ops(first)))]
 
 
 def _durable_leaders(rows):

@@ -127,6 +127,7 @@ class Ratio:
     ratio_median: float
     ci95: tuple  # or None
     pairs: int
+    cpu_per_op: dict  # or None
     noise_floor: dict  # or None
 
     @property
@@ -291,16 +292,22 @@ def _histogram(data, where):
 
 def _ratio(data, where):
     _need(isinstance(data, dict), f"{where} is not an object")
-    noise = data.get("noise_floor")
-    if noise is not None:
-        _need(isinstance(noise, dict), f"{where}.noise_floor is not an object")
-        _number(noise, "ratio_median", f"{where}.noise_floor")
-        noise = dict(noise, ci95=_interval(noise, f"{where}.noise_floor"))
     return Ratio(_name(data, "workload", where), _name(data, "impl", where),
                  _text(data, "variant", where), _integer(data, "depth", where),
                  _integer(data, "threads", where), _integer(data, "batch", where),
                  _text(data, "peer", where) or "fio", _number(data, "ratio_median", where),
-                 _interval(data, where), _integer(data, "pairs", where), noise)
+                 _interval(data, where), _integer(data, "pairs", where),
+                 _side_ratio(data, "cpu_per_op", where), _side_ratio(data, "noise_floor", where))
+
+
+def _side_ratio(data, name, where):
+    """A ratio beside the ratio: a median with its interval, or None."""
+    ratio = data.get(name)
+    if ratio is None:
+        return None
+    _need(isinstance(ratio, dict), f"{where}.{name} is not an object")
+    _number(ratio, "ratio_median", f"{where}.{name}")
+    return dict(ratio, ci95=_interval(ratio, f"{where}.{name}"))
 
 
 def _interval(data, where):

@@ -52,8 +52,32 @@ def depth_lines(results):
     return chosen
 
 
+def queues(row):
+    """Does its latency contain the wait in a queue of its own? A pool is offered more than it has
+    threads, so that its tail is its queue's, not the disk's, and stands beside no other."""
+    return row.variant == "pool"
+
+
 def batch_lines(results):
-    return [sorted(line, key=lambda r: r.batch) for line in lines(results.of(WRITE_SWEEP))]
+    """Per line the rows of the fewest in flight: a batch is compared with nothing else changed."""
+    chosen = []
+    for line in lines(results.of(WRITE_SWEEP)):
+        fewest = min(r.concurrency for r in line)
+        same = [r for r in line if r.concurrency == fewest]
+        chosen.append(sorted(same, key=lambda r: r.batch))
+    return chosen
+
+
+def deepest_batch_pairs(results):
+    """[(fewest in flight, fastest)] of each line that was run with more in flight, same batch."""
+    pairs = []
+    for line in lines(results.of(WRITE_SWEEP)):
+        most = max(line, key=lambda r: r.concurrency)
+        same = [r for r in line if r.batch == most.batch]
+        first, best = min(same, key=lambda r: r.concurrency), max(same, key=ops)
+        if best.concurrency > first.concurrency:
+            pairs.append((first, best))
+    return pairs
 
 
 def usual_depth_row(line):
@@ -70,7 +94,7 @@ def latency_panels(results):
         name = results_module.workload_name(workload)
         fewest = [min(line, key=lambda r: (r.batch, r.concurrency)) for line in lines(drawable)]
         many = [usual_depth_row(line) for line in lines(drawable)]
-        many = [r for r in many if r is not None and r.concurrency > 1]
+        many = [r for r in many if r is not None and r.concurrency > 1 and not queues(r)]
         if workload == READ_SWEEP:
             panels.append((f"{name}, one in flight", [r for r in fewest if r.concurrency == 1]))
             panels.append((f"{name}, {_in_flight(many)} in flight", many))

@@ -154,19 +154,20 @@ def ratios(results):
                        f"{html.escape(ratio.verdict)}</span>")
         lines.append([f"{results_module.workload_name(ratio.workload)}: {ratio.label}",
                       ratio.peer, units.ratio(ratio.ratio_median), _interval(ratio.ci95),
-                      ratio.pairs or units.UNKNOWN, verdict, _noise(noise), inside])
+                      ratio.pairs or units.UNKNOWN, verdict, _ratio_and_interval(noise), inside,
+                      _ratio_and_interval(ratio.cpu_per_op or {})])
     return table(("row", "beside", "ratio", "95 % interval", "pairs", "verdict",
-                  "fio over fio", "within that"), lines, "figures")
+                  "fio over fio", "within that", "CPU per op over fio's"), lines, "figures")
 
 
 def _interval(ends):
     return units.UNKNOWN if ends is None else f"{units.bound(ends[0])} to {units.bound(ends[1])}"
 
 
-def _noise(noise):
-    if noise.get("ratio_median") is None:
+def _ratio_and_interval(ratio):
+    if ratio.get("ratio_median") is None:
         return "not measured"
-    return f"{units.ratio(noise['ratio_median'])} ({_interval(noise.get('ci95'))})"
+    return f"{units.ratio(ratio['ratio_median'])} ({_interval(ratio.get('ci95'))})"
 
 
 def _verdict_class(verdict):

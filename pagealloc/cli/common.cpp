@@ -193,14 +193,19 @@ Result<void> check_page_number(const FileArgs& args, PageId page) {
       fmt::format("no file can be that long with pages of {} bytes", args.page_bytes), 0, page));
 }
 
-Result<std::unique_ptr<PageFile>> open_grown(const FileArgs& args, Options options,
-                                             std::uint64_t pages) {
+Options for_length(Options options, std::uint64_t pages) {
   options.create = true;
   // The map reserves addresses once; by default fewer than a very large new page number needs.
   constexpr std::uint64_t reserve_default_bytes = 64ULL << 30;
   const std::uint64_t bytes = pages * options.page_bytes;
   if (options.impl == "mmap" && bytes > reserve_default_bytes) options.map_reserve_bytes = bytes;
-  auto file = pagealloc::open(args.path, options);
+  return options;
+}
+
+Result<std::unique_ptr<PageFile>> open_grown(const FileArgs& args, const Options& options,
+                                             std::uint64_t pages) {
+  const std::uint64_t bytes = pages * options.page_bytes;
+  auto file = pagealloc::open(args.path, for_length(options, pages));
   if (!file || (*file)->pages() >= pages) return file;
   if ((*file)->geometry().fixed_size) {
     return std::unexpected(

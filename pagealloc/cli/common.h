@@ -100,8 +100,10 @@ Result<std::string> content_of(const FileArgs& args, PageId page, const std::str
 
 /// Checks that a file can be so long that it ends with this page.
 Result<void> check_page_number(const FileArgs& args, PageId page);
+/// Options for a file that may be missing and shall be able to grow to `pages` pages.
+Options for_length(Options options, std::uint64_t pages);
 /// Opens the file, creating it when missing, grown to at least `pages` pages.
-Result<std::unique_ptr<PageFile>> open_grown(const FileArgs& args, Options options,
+Result<std::unique_ptr<PageFile>> open_grown(const FileArgs& args, const Options& options,
                                              std::uint64_t pages);
 
 /// A descriptor of our own beside the PageFile's, closed at the end.

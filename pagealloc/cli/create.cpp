@@ -34,7 +34,7 @@ Result<void> create(const Args& args) {
     return std::unexpected(exists(args, before.stx_size));
   }
   // Opened at length 0 first: whoever filled the file since then must not see it grow.
-  auto file = open_grown(args.file, *options, 0);
+  auto file = pagealloc::open(args.file.path, for_length(*options, args.pages));
   if (!file) return std::unexpected(file.error());
   if ((*file)->pages() > 0) {
     return std::unexpected(exists(args, (*file)->pages() * args.file.page_bytes));

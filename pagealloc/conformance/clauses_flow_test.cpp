@@ -1,6 +1,7 @@
 // Clauses 1 to 4, 14 and 17: how operations and frames flow between the caller and the file.
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <set>
 #include <thread>
 
@@ -183,6 +184,12 @@ TEST_P(Contract, C04_no_free_frame_is_said_at_once) {
   staged.pop_back();
   for (std::byte* frame : staged) file->release(frame, 1);
   EXPECT_EQ(run_one(*file, Op{.page = 20}).result, Errc::ok);
+  if (file->geometry().base == nullptr) {
+    const auto too_long = read_page(*file, 0, file->geometry().frames + 1);
+    ASSERT_FALSE(too_long);
+    EXPECT_EQ(too_long.error().code, Errc::bad_argument) << "no release can make room for it";
+    EXPECT_NE(too_long.error().text().find("there are 16 frames"), std::string::npos);
+  }
 }
 
 TEST_P(Contract, C04_a_run_is_contiguous_and_coherent) {
@@ -251,6 +258,50 @@ TEST_P(Contract, C14_another_thread_has_a_handle_of_its_own) {
   expect_page(*second, 70, 1);
 }
 
+TEST_P(Contract, C14_another_that_cannot_be_had_leaves_the_first_alone) {
+  if (!is("uring")) GTEST_SKIP() << "only a ring needs more than memory for another handle";
+  auto file = open_filled(8);
+  for (const auto& [call, os_error] :
+       {std::pair{os::Call::io_uring_setup, ENOMEM}, std::pair{os::Call::open, EMFILE},
+        std::pair{os::Call::io_uring_register, ENOMEM}}) {
+    kernel_.fail_next(call, os_error);
+    if (call == os::Call::open) kernel_.fail_next(call, os_error);  // by descriptor, then by name
+    const auto other = file->another();
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.error().os_error, os_error);
+  }
+  EXPECT_EQ(write(*file, 2, 1), Errc::ok);
+  expect_page(*file, 2, 1);
+  EXPECT_TRUE(sync(*file));
+}
+
+TEST_P(Contract, C14_another_needs_no_name) {
+  auto file = open_filled(8);
+  std::filesystem::remove(path());
+  std::ofstream(path()) << "somebody else's";
+  auto other = file->another();
+  ASSERT_TRUE(other) << other.error().text();
+  expect_page(**other, 3, 0);
+}
+
+TEST_P(Contract, C14_a_second_thread_ends_a_debug_build) {
+#ifdef NDEBUG
+  GTEST_SKIP() << "asserted in debug builds only, and this is a release build";
+#else
+  ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  const auto elsewhere = [&](auto use) {
+    auto file = open_filled(8);
+    std::byte* frame = file->stage(1, 1);
+    std::jthread([&] { use(*file, frame); }).join();
+  };
+  EXPECT_DEATH(elsewhere([](PageFile& file, std::byte*) { (void)read_page(file, 2); }),
+               "clause 14");
+  EXPECT_DEATH(elsewhere([](PageFile& file, std::byte*) { (void)file.stage(2, 1); }), "clause 14");
+  EXPECT_DEATH(elsewhere([](PageFile& file, std::byte* frame) { file.release(frame, 1); }),
+               "clause 14");
+#endif
+}
+
 TEST_P(Contract, C17_no_allocation_after_open) {
   Options quiet = options();
   quiet.kernel = nullptr;  // the log of the test kernel allocates
@@ -259,31 +310,42 @@ TEST_P(Contract, C17_no_allocation_after_open) {
   Op* batch[8];
   Op* done[8];
   const auto bytes = pattern(0, 0);
-  const auto turn = [&](PageId base) {
+  const auto turn = [&](PageFile& handle, PageId base) {
     for (std::size_t i = 0; i < 8; ++i) {
       ops[i] = Op{.page = (base + i) % 64};
       if (i % 4 == 3) {
         ops[i].verb = Verb::write;
-        ops[i].frame = file->stage(ops[i].page, 1);
+        ops[i].frame = handle.stage(ops[i].page, 1);
         std::memcpy(ops[i].frame, bytes.data(), bytes.size());
       }
       batch[i] = &ops[i];
     }
-    std::size_t good = file->submit(batch) == 8 && file->reap(done, 8) == 8 ? 8 : 0;
+    std::size_t good = handle.submit(batch) == 8 && handle.reap(done, 8) == 8 ? 8 : 0;
     for (Op& op : ops) {
       good -= op.result != Errc::ok;
-      if (op.verb == Verb::read) file->release(op.frame, 1);
+      if (op.verb == Verb::read) handle.release(op.frame, 1);
     }
     Op op{.verb = Verb::sync};
     Op* one[] = {&op};
-    return good == 8 && file->submit(one) == 1 && file->reap(done, 1) == 1;
+    return good == 8 && handle.submit(one) == 1 && handle.reap(done, 1) == 1;
   };
-  bool good = turn(0);  // the first use may start the ring
+  bool good = true;
   const std::uint64_t before = allocations();
-  for (PageId i = 1; i < 50; ++i) good = turn(i * 8) && good;
+  for (PageId i = 0; i < 50; ++i) good = turn(*file, i * 8) && good;
   const std::uint64_t after = allocations();
   EXPECT_TRUE(good);
-  EXPECT_EQ(after - before, 0U) << "allocations in 400 operations";
+  EXPECT_EQ(after - before, 0U) << "allocations in 400 operations, from the first on";
+
+  auto other = file->another();
+  ASSERT_TRUE(other) << other.error().text();
+  std::uint64_t elsewhere = 0;
+  std::jthread([&] {
+    const std::uint64_t start = allocations();
+    good = turn(**other, 0) && good;
+    elsewhere = allocations() - start;
+  }).join();
+  EXPECT_TRUE(good);
+  EXPECT_EQ(elsewhere, 0U) << "allocations of a thread's first operations";
 }
 
 }  // namespace pagealloc::conformance

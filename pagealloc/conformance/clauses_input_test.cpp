@@ -1,6 +1,9 @@
 // Clause 16: bad input gives an error that names file, page, offset and cause. And the promise
 // behind all of it: on disk all implementations are the same.
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <fstream>
@@ -83,6 +86,11 @@ TEST_P(Contract, C16_a_failed_open_leaves_nothing_behind) {
     EXPECT_NE(file.error().text().find("RLIMIT_MEMLOCK"), std::string::npos);
     EXPECT_FALSE(std::filesystem::exists(path()));
   }
+  kernel_.fail_next(os::Call::fsync, EIO);
+  kernel_.pretend_length(options().page_bytes);
+  EXPECT_FALSE(try_open(options()));
+  kernel_.pretend_length(0);
+  EXPECT_TRUE(std::filesystem::exists(path())) << "somebody else has written into it meanwhile";
   (void)open_filled(2);
   kernel_.fail_next(os::Call::fsync, EIO);
   EXPECT_FALSE(try_open(options()));
@@ -120,7 +128,7 @@ TEST_P(Contract, C16_truncated_by_somebody_else_before_a_read) {
   EXPECT_EQ(released.error().text(),
             path() +
                 ": page 5 (offset 20480): a page of the map cannot be had: the file was made "
-                "shorter by somebody else while it was open, or its disk failed");
+                "shorter while it was open");
   EXPECT_EQ(run_one(*file, Op{.page = 1}).result, Errc::truncated) << "the next operation";
 }
 
@@ -144,6 +152,41 @@ TEST_P(Contract, C16_truncated_by_somebody_else_while_a_frame_is_lent) {
   EXPECT_EQ(file->failed(), Errc::truncated);
   EXPECT_EQ(file->another() ? Errc::ok : Errc::truncated, Errc::ok);
   EXPECT_EQ(run_one(*file, Op{.verb = Verb::sync}).result, Errc::truncated);
+}
+
+TEST_P(Contract, C16_a_disk_that_fails_under_the_map) {
+  if (!is("mmap")) GTEST_SKIP() << "no map: a failed read is an error value, see C11";
+  auto file = open_filled(8);
+  auto ref = read_page(*file, 5);
+  ASSERT_TRUE(ref) << ref.error().text();
+  // The signal is the same for a bad sector; what differs is that the file keeps its length.
+  std::filesystem::resize_file(path(), 0);
+  kernel_.pretend_length(8 * std::uint64_t{file->geometry().page_bytes});
+  EXPECT_EQ(ref->bytes()[0], std::byte{0});
+  const auto released = ref->release();
+  ASSERT_FALSE(released);
+  EXPECT_EQ(released.error().code, Errc::io);
+  EXPECT_EQ(
+      released.error().text(),
+      path() +
+          ": page 5 (offset 20480): a page of the map cannot be had: its disk failed or is full");
+  kernel_.pretend_length(0);
+  EXPECT_EQ(file->failed(), Errc::io) << "what has failed must not change its name";
+  EXPECT_EQ(run_one(*file, Op{.page = 1}).result, Errc::io);
+  EXPECT_EQ(run_one(*file, Op{.verb = Verb::sync}).result, Errc::io);
+}
+
+TEST_P(Contract, C16_a_sigbus_that_is_not_ours_ends_the_process) {
+  if (!is("mmap")) GTEST_SKIP() << "no map, no signal handler";
+  ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  auto file = open_filled(2);
+  const int fd = ::open(path("other").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_GE(fd, 0);
+  void* const other = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, fd, 0);
+  ASSERT_NE(other, MAP_FAILED);
+  ::close(fd);
+  EXPECT_DEATH((void)*static_cast<const volatile char*>(other), "");
+  ::munmap(other, 4096);
 }
 
 TEST_P(Contract, C16_every_page_size_works_or_says_why_not) {

@@ -1,5 +1,10 @@
 #include "pagealloc/conformance/contract.h"
 
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -7,6 +12,27 @@
 #include "pagealloc/conformance/mutant.h"
 
 namespace pagealloc::conformance {
+
+namespace {
+
+/// Asks the system, not the code under test, which might refuse everything.
+bool machine_offers(const Variant& variant, const std::filesystem::path& directory) {
+  if (variant.options.impl == "uring") {
+    io_uring_params params{};
+    const long ring = syscall(__NR_io_uring_setup, 1, &params);
+    if (ring < 0) return false;
+    ::close(static_cast<int>(ring));
+  }
+  const bool by_default = variant.options.impl == "direct" || variant.options.impl == "uring";
+  if (variant.options.direct.value_or(by_default ? Direct::require : Direct::off) == Direct::off) {
+    return true;
+  }
+  const int fd = ::open((directory / "direct").c_str(), O_RDWR | O_CREAT | O_DIRECT, 0600);
+  if (fd >= 0) ::close(fd);
+  return fd >= 0;
+}
+
+}  // namespace
 
 void Contract::SetUp() {
   options_ = GetParam().options;
@@ -18,6 +44,8 @@ void Contract::SetUp() {
   directory_ = name;
   auto probe = open(path("probe.pa"), options_);
   if (!probe && probe.error().code == Errc::not_available) {
+    ASSERT_FALSE(machine_offers(GetParam(), directory_))
+        << "it is there, but " << probe.error().text();
     GTEST_SKIP() << probe.error().cause;
   }
   ASSERT_TRUE(probe) << probe.error().text();

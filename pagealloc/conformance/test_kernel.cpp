@@ -1,6 +1,7 @@
 #include "pagealloc/conformance/test_kernel.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace pagealloc::conformance {
@@ -28,6 +29,8 @@ class TestRing final : public os::Ring {
     return sqe;
   }
   int enter(unsigned wait_for) noexcept override {
+    const int fault = kernel_.note({.call = Call::io_uring_enter});
+    if (fault < 0) return fault;
     for (io_uring_sqe* sqe : std::exchange(filled_, {})) look_at(*sqe);
     return base_->enter(wait_for);
   }
@@ -100,9 +103,9 @@ std::size_t TestKernel::count(Call call) const {
       std::count_if(log_.begin(), log_.end(), [&](const Record& r) { return r.call == call; }));
 }
 
-void TestKernel::fail_next(Call call, int os_error) {
+void TestKernel::fail_next(Call call, int os_error, unsigned skip) {
   std::lock_guard lock(mutex_);
-  faults_.push_back({call, os_error});
+  faults_.push_back({call, os_error, skip});
 }
 
 void TestKernel::hold_reads(bool on) {
@@ -117,13 +120,18 @@ int TestKernel::note(Record record) {
   const auto fault =
       std::find_if(faults_.begin(), faults_.end(), [&](const Fault& f) { return f.call == call; });
   if (fault == faults_.end()) return 0;
+  if (fault->skip > 0) {
+    --fault->skip;
+    return 0;
+  }
   const int result = -fault->os_error;
   faults_.erase(fault);
   return result;
 }
 
 std::size_t TestKernel::shortened(std::size_t bytes) const {
-  return short_transfers_ && bytes > 512 ? bytes / 2 / 512 * 512 : bytes;
+  const std::size_t unit = short_unit_bytes_;
+  return unit == 0 || bytes <= unit ? bytes : std::max(bytes / 2 / unit, std::size_t{1}) * unit;
 }
 
 int TestKernel::open(const char* path, int flags, unsigned mode) noexcept {
@@ -154,13 +162,32 @@ std::int64_t TestKernel::pwritev(int fd, const iovec* iov, int n, std::uint64_t 
 }
 
 int TestKernel::fdatasync(int fd) noexcept {
+  const unsigned inside = ++syncs_inside_;
+  for (unsigned most = syncs_at_once_; inside > most;) {
+    if (syncs_at_once_.compare_exchange_weak(most, inside)) break;
+  }
+  for (int turn = 0; slow_syncs_ && turn < 2000; ++turn) std::this_thread::yield();
   const int fault = note({.call = Call::fdatasync, .fd = fd});
-  return fault < 0 ? fault : base_.fdatasync(fd);
+  const int result = fault < 0 ? fault : base_.fdatasync(fd);
+  --syncs_inside_;
+  return result;
 }
 
 int TestKernel::fsync(int fd) noexcept {
   const int fault = note({.call = Call::fsync, .fd = fd});
   return fault < 0 ? fault : base_.fsync(fd);
+}
+
+int TestKernel::syncfs(int fd) noexcept {
+  const int fault = note({.call = Call::syncfs, .fd = fd});
+  return fault < 0 ? fault : base_.syncfs(fd);
+}
+
+int TestKernel::statx(int dirfd, const char* path, int flags, unsigned mask,
+                      struct statx* out) noexcept {
+  const int result = base_.statx(dirfd, path, flags, mask, out);
+  if (result == 0 && pretended_bytes_ != 0) out->stx_size = pretended_bytes_;
+  return result;
 }
 
 int TestKernel::ftruncate(int fd, std::uint64_t bytes) noexcept {

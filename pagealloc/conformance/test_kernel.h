@@ -32,20 +32,28 @@ class TestKernel final : public os::Kernel {
   /// Calls of this kind in the log.
   std::size_t count(os::Call call) const;
 
-  /// The next call of this kind fails with `os_error` and does nothing; repeated calls queue up.
-  void fail_next(os::Call call, int os_error);
-  /// Transfers of more than 512 bytes move half, rounded down to 512, while this is set.
-  void set_short_transfers(bool on) { short_transfers_ = on; }
+  /// The next call of this kind, after `skip` that succeed, fails with `os_error` and does nothing;
+  /// repeated calls queue up.
+  void fail_next(os::Call call, int os_error, unsigned skip = 0);
+  /// While not 0, statx says that every file has this length.
+  void pretend_length(std::uint64_t bytes) { pretended_bytes_ = bytes; }
+  /// While not 0, transfers move about half, a multiple of `unit_bytes`.
+  void set_short_transfers(std::size_t unit_bytes) { short_unit_bytes_ = unit_bytes; }
+  /// The most calls of fdatasync that were inside at the same time. With `slow_syncs` each lets
+  /// the other threads run first, so that those that may come in do.
+  void set_slow_syncs(bool on) { slow_syncs_ = on; }
+  unsigned syncs_at_once() const { return syncs_at_once_; }
   /// While set, preadv of pool threads waits. Only for operations executed by workers.
   void hold_reads(bool on);
 
   int open(const char* path, int flags, unsigned mode) noexcept override;
   int close(int fd) noexcept override { return base_.close(fd); }
   int unlink(const char* path) noexcept override { return base_.unlink(path); }
-  int statx(int dirfd, const char* path, int flags, unsigned mask,
-            struct statx* out) noexcept override {
-    return base_.statx(dirfd, path, flags, mask, out);
+  std::int64_t readlink(const char* path, char* target, std::size_t bytes) noexcept override {
+    return base_.readlink(path, target, bytes);
   }
+  int statx(int dirfd, const char* path, int flags, unsigned mask,
+            struct statx* out) noexcept override;
   int ioctl(int fd, unsigned long request, void* argument) noexcept override {
     return base_.ioctl(fd, request, argument);
   }
@@ -53,6 +61,7 @@ class TestKernel final : public os::Kernel {
   std::int64_t pwritev(int fd, const iovec* iov, int count, std::uint64_t offset) noexcept override;
   int fdatasync(int fd) noexcept override;
   int fsync(int fd) noexcept override;
+  int syncfs(int fd) noexcept override;
   int ftruncate(int fd, std::uint64_t bytes) noexcept override;
   int fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept override;
   int fadvise(int fd, std::uint64_t offset, std::uint64_t bytes, int advice) noexcept override {
@@ -87,6 +96,7 @@ class TestKernel final : public os::Kernel {
   struct Fault {
     os::Call call;
     int os_error;
+    unsigned skip;
   };
   /// Logs the call; returns -errno when it is to fail, else 0.
   int note(Record record);
@@ -96,7 +106,11 @@ class TestKernel final : public os::Kernel {
   mutable std::mutex mutex_;
   std::vector<Record> log_;
   std::deque<Fault> faults_;
-  std::atomic<bool> short_transfers_{false};
+  std::atomic<std::uint64_t> pretended_bytes_{0};
+  std::atomic<std::size_t> short_unit_bytes_{0};
+  std::atomic<bool> slow_syncs_{false};
+  std::atomic<unsigned> syncs_inside_{0};
+  std::atomic<unsigned> syncs_at_once_{0};
   std::atomic<bool> hold_reads_{false};
 };
 

@@ -28,12 +28,14 @@ enum class Call : std::uint8_t {
   open,
   close,
   unlink,
+  readlink,
   statx,
   ioctl,
   preadv,
   pwritev,
   fdatasync,
   fsync,
+  syncfs,
   ftruncate,
   fallocate,
   fadvise,
@@ -49,9 +51,10 @@ enum class Call : std::uint8_t {
 
 inline constexpr std::size_t call_kinds = static_cast<std::size_t>(Call::count);
 inline constexpr std::array<const char*, call_kinds> call_names = {
-    "open",          "close",     "unlink",  "statx",     "ioctl",          "preadv",
-    "pwritev",       "fdatasync", "fsync",   "ftruncate", "fallocate",      "fadvise",
-    "mmap",          "munmap",    "madvise", "msync",     "io_uring_setup", "io_uring_register",
+    "open",          "close",     "unlink",    "readlink",       "statx",
+    "ioctl",         "preadv",    "pwritev",   "fdatasync",      "fsync",
+    "syncfs",        "ftruncate", "fallocate", "fadvise",        "mmap",
+    "munmap",        "madvise",   "msync",     "io_uring_setup", "io_uring_register",
     "io_uring_enter"};
 
 /// Calls made so far, by kind. Subtract two to learn what happened in between.
@@ -114,6 +117,8 @@ class Kernel {
   virtual int open(const char* path, int flags, unsigned mode) noexcept = 0;
   virtual int close(int fd) noexcept = 0;
   virtual int unlink(const char* path) noexcept = 0;
+  /// The length of what the link holds, cut off at `bytes` and without a NUL.
+  virtual std::int64_t readlink(const char* path, char* target, std::size_t bytes) noexcept = 0;
   virtual int statx(int dirfd, const char* path, int flags, unsigned mask,
                     struct statx* out) noexcept = 0;
   virtual int ioctl(int fd, unsigned long request, void* argument) noexcept = 0;
@@ -123,6 +128,7 @@ class Kernel {
                                std::uint64_t offset) noexcept = 0;
   virtual int fdatasync(int fd) noexcept = 0;
   virtual int fsync(int fd) noexcept = 0;
+  virtual int syncfs(int fd) noexcept = 0;
   virtual int ftruncate(int fd, std::uint64_t bytes) noexcept = 0;
   virtual int fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept = 0;
   virtual int fadvise(int fd, std::uint64_t offset, std::uint64_t bytes, int advice) noexcept = 0;

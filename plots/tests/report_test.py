@@ -319,6 +319,15 @@ class Said(Case):
                 for batch, rate in ((1, 7e3), (64, 35e3))]
         self.assertIn("5.00× for pread", findings.batch(self.run_of(*rows))[0])
 
+    def test_batch_is_compared_at_the_same_depth(self):
+        rows = [self.row(workload="durable_write", impl="uring", variant="direct", batch=batch,
+                         depth=depth, rate=rate)
+                for batch, depth, rate in ((1, 1, 7e3), (64, 1, 14e3), (64, 32, 70e3))]
+        said = findings.batch(self.run_of(*rows))
+        self.assertIn("2.00× for", said[0])
+        self.assertNotIn("10.00×", " ".join(said))
+        self.assertIn("5.00×", said[1])
+
     def test_modes(self):
         row = self.row(rate=1e4)
         row["rounds"] = [{"ops_per_second": r} for r in (100, 151, 101, 150, 149)]

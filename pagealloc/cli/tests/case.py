@@ -1,5 +1,6 @@
 """What the tests of the `pagealloc` command share: running it, and how it may fail."""
 
+import ctypes
 import functools
 import json
 import os
@@ -81,3 +82,23 @@ def prepare(path):
     missing.update(
         {e["name"]: e["reason"] for e in report["implementations"] if not e["available"]}
     )
+    # Asked of the system itself: a command that refused everything would skip every test.
+    wrong = [name for name in missing if machine_offers(name)]
+    if wrong:
+        raise SystemExit(f"this machine offers {', '.join(wrong)}, and the command says: {missing}")
+
+
+def machine_offers(impl):
+    if impl == "uring":
+        setup_call = 425
+        ring = ctypes.CDLL(None).syscall(setup_call, 1, ctypes.create_string_buffer(120))
+        if ring < 0:
+            return False
+        os.close(ring)
+    if impl in ("uring", "direct"):
+        with tempfile.NamedTemporaryFile(prefix="pagealloc-cli-") as file:
+            try:
+                os.close(os.open(file.name, os.O_RDWR | os.O_DIRECT))
+            except OSError:
+                return False
+    return True

@@ -168,19 +168,64 @@ class Environment(CliTest):
         self.fails(CANNOT_OPEN, "cannot open: Permission denied",
                    "read", file, 0, "--impl", impl, prefix=prefix)
 
-    @each_impl
-    def test_disk_full(self, impl):
+    def needs(self, *command):
+        """Runs what only root may; its output, or this test is skipped."""
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  check=False)
+        except OSError as error:
+            self.skipTest(f"{command[0]} is not available here: {error.strerror}")
+        if done.returncode != 0:
+            self.skipTest(f"{command[0]} is not available here: no right to")
+        return done.stdout.decode().strip()
+
+    def small_disk(self, impl):
         disk = self.dir / impl
         disk.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "size=256k,mode=755", "none", disk]
-        try:
-            mounted = subprocess.run(mount, stderr=subprocess.PIPE, check=False)
-        except OSError as error:
-            self.skipTest(f"cannot mount a small tmpfs: {error.strerror}")
-        if mounted.returncode != 0:
-            self.skipTest("cannot mount a small tmpfs: no right to")
+        self.needs("mount", "-t", "tmpfs", "-o", "size=256k,mode=755", "none", str(disk))
         # Lazily: the kernel lets go of a ring's files some time after their process ended.
         self.addCleanup(subprocess.run, ["umount", "-l", disk], check=True)
+        return disk
+
+    @each_impl
+    def test_file_system_mounted_read_only(self, impl):
+        disk = self.small_disk(impl)
+        file = disk / "x.pa"
+        self.ok("write", file, 0, "keep")
+        if run("stat", file, "--impl", impl).returncode == NOT_AVAILABLE:
+            self.skipTest(f"{impl} is not available on tmpfs here")
+        self.needs("mount", "-o", "remount,ro", str(disk))
+        refused = "cannot open for writing: Read-only file system"
+        self.fails(CANNOT_OPEN, refused, "write", file, 0, "x", "--impl", impl)
+        self.fails(CANNOT_OPEN, refused, "punch", file, 0, "--impl", impl)
+        self.fails(CANNOT_OPEN, refused, "create", disk / "new.pa", "--impl", impl)
+        self.fails(CANNOT_OPEN, refused, "write-direct", file, 0, "x")
+        self.assertEqual(self.ok("read", file, 0, "--impl", impl), b"keep\n")
+        self.ok("hexdump", file, "--impl", impl)
+        self.ok("stat", file, "--impl", impl)
+
+    @each_impl
+    def test_block_device(self, impl):
+        image = self.dir / f"{impl}.img"
+        image.write_bytes(bytes(8 * PAGE))
+        device = self.needs("losetup", "--find", "--show", str(image))
+        self.addCleanup(subprocess.run, ["losetup", "--detach", device], check=True)
+        self.ok("write", device, 5, "hello", "--impl", impl)
+        self.assertEqual(self.ok("read", device, 5, "--impl", impl), b"hello\n")
+        self.assertEqual(image.read_bytes()[5 * PAGE : 5 * PAGE + 6], b"hello\0")
+        self.ok("hexdump", device, 5, "--impl", impl)
+        self.ok("stat", device, "--impl", impl)
+        self.fails(NOT_AVAILABLE, r"not available here: punch on this kind of file",
+                   "punch", device, 5, "--impl", impl)
+        self.fails(REFUSED, "beyond the end of a block device of 8 pages",
+                   "write", device, 8, "x", "--impl", impl)
+        self.fails(REFUSED, r"page 8 \(offset 32768\): beyond the end, the file has 8 pages",
+                   "read", device, 8, "--impl", impl)
+        self.assertEqual(self.ok("read", device, 5), b"hello\n")
+
+    @each_impl
+    def test_disk_full(self, impl):
+        disk = self.small_disk(impl)
         file = disk / "x.pa"
         if run("create", file, "--impl", impl).returncode == NOT_AVAILABLE:
             self.skipTest(f"{impl} is not available on tmpfs here")
