@@ -234,7 +234,8 @@ bool Campaign::measure_ours(Series& series, std::uint32_t round) {
   if (auto set = set_cache(series); !set) {
     result = std::unexpected(set.error());
   } else {
-    const bool at_the_disk = series.job.workload == Workload::random_cold;
+    const bool at_the_disk = series.job.workload == Workload::random_cold ||
+                             series.job.workload == Workload::durable_write;
     if (at_the_disk && !series.job.peer.empty()) rest_as_long_as_fio_starts();
     result =
         run_workload(series.job, file_of(series.job), request_of(series, round), series.latencies);

@@ -1,6 +1,7 @@
 // The ways to open a page file that the contract is checked on.
 #pragma once
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -14,5 +15,7 @@ struct Variant {
   Options options;
 };
 const std::vector<Variant>& variants();
+/// How GoogleTest names the parameter of a failed test.
+inline void PrintTo(const Variant& variant, std::ostream* out) { *out << variant.name; }
 
 }  // namespace pagealloc::conformance
