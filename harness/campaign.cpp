@@ -60,10 +60,13 @@ std::uint64_t file_bytes_of(Mode mode) {
     case Mode::standard:
       return 1024 * mebibyte;
     case Mode::full:
-      return 4096 * mebibyte;  // a million pages of 4 KiB
+      return 1024 * mebibyte;  // more, and fio's mmap engine would map it piece by piece
   }
   return 1024 * mebibyte;
 }
+
+/// A full run reads a million warm pages, none of them twice.
+constexpr std::uint64_t full_warm_bytes = 4096 * mebibyte;
 
 }  // namespace
 
@@ -81,6 +84,8 @@ Campaign::Campaign(const Plan& plan)
 
 std::expected<void, std::string> Campaign::prepare() {
   const std::uint64_t free_bytes = disk_free_bytes(plan_.directory);
+  // Warm reads need their file in memory twice over, and the disk should not be filled.
+  const std::uint64_t room = std::min(memory_available_bytes() / 2, free_bytes / 3);
   if (plan_.file_bytes == 0) {
     plan_.file_bytes = file_bytes_of(plan_.mode);
     // 100 GB where there is room: no page cache of a small machine holds that.
@@ -88,8 +93,6 @@ std::expected<void, std::string> Campaign::prepare() {
     if (plan_.mode == Mode::full && free_bytes > huge_bytes + huge_bytes / 5) {
       plan_.file_bytes = huge_bytes / (4 * mebibyte) * (4 * mebibyte);
     }
-    // Warm reads need it in memory twice over, and the disk should not be filled.
-    const std::uint64_t room = std::min(memory_available_bytes() / 2, free_bytes / 3);
     const bool huge = plan_.file_bytes > file_bytes_of(plan_.mode);
     if (!huge) plan_.file_bytes = std::min(plan_.file_bytes, std::bit_floor(room));
   }
@@ -107,8 +110,8 @@ std::expected<void, std::string> Campaign::prepare() {
   auto read_file = make("read.pa", plan_.file_bytes);
   if (!read_file) return std::unexpected(read_file.error());
   read_file_.emplace(std::move(*read_file));
-  if (plan_.file_bytes > file_bytes_of(plan_.mode)) {  // too large to be warm
-    auto warm_file = make("warm.pa", file_bytes_of(plan_.mode));
+  if (plan_.mode == Mode::full) {
+    auto warm_file = make("warm.pa", std::min(full_warm_bytes, std::bit_floor(room)));
     if (!warm_file) return std::unexpected(warm_file.error());
     warm_file_.emplace(std::move(*warm_file));
   }
@@ -116,7 +119,7 @@ std::expected<void, std::string> Campaign::prepare() {
   if (!write_file) return std::unexpected(write_file.error());
   write_file_.emplace(std::move(*write_file));
   if (plan_.mode == Mode::full) {
-    auto limit = MemoryLimit::make(plan_.file_bytes / 8);
+    auto limit = MemoryLimit::make(plan_.file_bytes / file_over_limit);
     if (limit) {
       limit_.emplace(std::move(*limit));
     } else {

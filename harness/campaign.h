@@ -30,6 +30,9 @@ struct Plan {
 /// Set by SIGINT and SIGTERM: finish the step, keep what was measured.
 extern std::atomic<bool> interrupted;
 
+/// How many times as long as the memory of its control group the file is that is read cold there.
+inline constexpr std::uint64_t file_over_limit = 4;
+
 class Campaign {
  public:
   explicit Campaign(const Plan& plan);
@@ -64,7 +67,7 @@ class Campaign {
   std::uint32_t rounds_;
   std::vector<Series> all_;
   std::optional<Scratch> read_file_;
-  std::optional<Scratch> warm_file_;  // where read_file_ is too large to be warm
+  std::optional<Scratch> warm_file_;  // of a full run, else it is read_file_
   std::optional<Scratch> write_file_;
   std::optional<MemoryLimit> limit_;  // full: cold rows run under it
   std::string limit_reason_;

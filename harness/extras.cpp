@@ -134,7 +134,7 @@ json Campaign::copy_cost() const {
 }
 
 json Campaign::beyond_memory() {
-  const std::uint64_t limit_bytes = plan_.file_bytes / (limit_ ? 8 : 4);
+  const std::uint64_t limit_bytes = plan_.file_bytes / file_over_limit;
   json result = {
       {"limit_bytes", limit_bytes}, {"file_bytes", plan_.file_bytes},   {"mmap", nullptr},
       {"direct", nullptr},          {"tlb_shootdowns_per_op", nullptr}, {"reason", ""}};

@@ -372,8 +372,8 @@ class Writer {
   std::uint64_t acknowledged_ = 0;
 };
 
-/// Each thread has a slice of the file, as fio's have. It matters: where eight threads wrote all over
-/// the file, ext4 made a fifth fewer pages durable per second.
+/// Each thread has a slice of the file, as fio's have. It matters: where eight threads wrote all
+/// over the file, ext4 made a fifth fewer pages durable per second.
 std::expected<Round, std::string> write_pages(PageFile& file, const Job& job, const Order& order,
                                               const Request& request, Histogram& latencies) {
   const std::uint32_t threads = job.handles ? job.threads : 1;
@@ -384,8 +384,8 @@ std::expected<Round, std::string> write_pages(PageFile& file, const Job& job, co
     auto handle = file.another();
     if (!handle) return std::unexpected(handle.error().cause);
     handles.push_back(std::move(*handle));
-    writers.push_back(std::make_unique<Writer>(*handles[i], job, order, i * slice_pages,
-                                               request.ops / threads));
+    writers.push_back(
+        std::make_unique<Writer>(*handles[i], job, order, i * slice_pages, request.ops / threads));
   }
   const Meter meter;
   {
