@@ -199,6 +199,9 @@ class LinuxWorkers final : public Workers {
       stop();
       throw;
     }
+    // Until each runs: what a thread allocates while it starts must not come after open().
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [&] { return started_ == threads; });
   }
   ~LinuxWorkers() override { stop(); }
 
@@ -242,6 +245,8 @@ class LinuxWorkers final : public Workers {
 
   void run() noexcept {
     std::unique_lock lock(mutex_);
+    ++started_;
+    done_.notify_one();
     while (true) {
       ++idle_;
       posted_.wait(lock, [&] { return pieces_ > 0 || stopping_; });
@@ -262,6 +267,7 @@ class LinuxWorkers final : public Workers {
   std::uint64_t pieces_ = 0;
   std::uint64_t finished_ = 0;
   std::uint64_t target_ = UINT64_MAX;  // what wait() waits for
+  unsigned started_ = 0;
   unsigned idle_ = 0;
   bool stopping_ = false;
   std::vector<std::jthread> threads_;  // last: joined before the rest goes
