@@ -267,6 +267,11 @@ bool Campaign::measure_fio(Series& series, std::uint32_t round, std::vector<Roun
   }
   const auto command = fio_command(series.job, file_of(series.job), request);
   series.peer_job = fmt::format("{}", fmt::join(command, " "));
+  // The file's name alone: a report is for others, and its machine's directories are not.
+  const std::string directory = plan_.directory + "/";
+  if (const auto at = series.peer_job.find(directory); at != std::string::npos) {
+    series.peer_job.erase(at, directory.size());
+  }
   into.push_back(*result);
   return true;
 }

@@ -67,6 +67,7 @@ class Reader {
         request_(request),
         latencies_(latencies),
         depth_(file.geometry().depth_max),
+        sends_off_(job.workload != Workload::random_warm && depth_ > 1),
         piece_(job.workload == Workload::random_cold ? 8 : 1),
         ops_(depth_),
         index_of_(depth_),
@@ -94,7 +95,7 @@ class Reader {
       // Near the end fewer than wait_for may be left; reap caps it.
       const std::size_t count = file_.reap(landed_, job_.wait_for());
       for (std::size_t first = 0; first < count; first += piece_) {
-        if (first > 0 && piece_ > 1 && !send_off()) return false;
+        if (first > 0 && sends_off_ && !send_off()) return false;
         if (!finish({landed_.data() + first, std::min(piece_, count - first)})) return false;
       }
       done += count;
@@ -159,6 +160,7 @@ class Reader {
   const Request& request_;
   Histogram& latencies_;
   std::size_t depth_;
+  bool sends_off_;
   std::size_t piece_;  // of what is reaped: how many are used before others are sent off
   std::vector<Op> ops_;
   std::vector<std::uint64_t> index_of_;  // which operation each Op is just now
