@@ -21,15 +21,16 @@ Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared)
   auto arena = FrameArena::make(shared->kernel(), shared->geometry().frames,
                                 shared->geometry().page_bytes, shared->path());
   if (!arena) return std::unexpected(arena.error());
-  auto file = std::make_unique<File>(shared, std::move(*arena));
-  const std::uint32_t threads = shared->options().threads;
+  auto file = std::make_unique<File>(std::move(shared), std::move(*arena));
+  const SharedFile& its = file->shared();
+  const std::uint32_t threads = its.options().threads;
   if (threads > 0) {
     // The caller is one of them, while it waits in reap().
-    file->workers_ = shared->kernel().start(*file, threads - 1);
+    file->workers_ = its.kernel().start(*file, threads - 1);
     if (file->workers_ == nullptr) {
       return std::unexpected(
-          shared->error(Errc::not_available, 0,
-                        fmt::format("not available here: cannot start {} threads", threads)));
+          its.error(Errc::not_available, 0,
+                    fmt::format("not available here: cannot start {} threads", threads)));
     }
   }
   return file;

@@ -92,8 +92,8 @@ def depth(results):
     sentences = [_growth(line) for line in selection.depth_lines(results)]
     sentences.append(_ring_beside_pool(results))
     if any(selection.queues(line[0]) for line in selection.depth_lines(results)):
-        sentences.append("The pool's p99 is not drawn: it is offered three times as many reads as it"
-                         " has threads, and its latencies contain the wait in that queue.")
+        sentences.append("The pool's p99 is not drawn: it is offered three times as many reads as"
+                         " it has threads, and its latencies contain the wait in that queue.")
     drawn = [row for line in selection.depth_lines(results) for row in line]
     return _said(sentences + bimodal(drawn))
 
@@ -184,8 +184,8 @@ def batch(results):
 
 def _durable_depth(results):
     """What more in flight gives, which the lines of the figure leave out."""
-    return [f"{best.label} does {units.factor(gain)} {first.label} ({units.rate(selection.ops(first))}"
-            f" to {units.rate(selection.ops(best))})."
+    return [f"{best.label} does {units.factor(gain)} {first.label}"
+            f" ({units.rate(selection.ops(first))} to {units.rate(selection.ops(best))})."
             for first, best in selection.deepest_batch_pairs(results)
             if (gain := units.quotient(selection.ops(best), selection.ops(first)))]
 

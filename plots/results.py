@@ -13,7 +13,7 @@ import statistics
 SCHEMA = "pagealloc/results/v1"
 WORKLOADS = ("sequential_read", "random_warm", "random_cold", "durable_write")
 IMPLS = ("pread", "mmap", "direct", "uring")
-VARIANTS = ("", "sum", "touch", "pwrite", "map", "pool", "direct", "buffered")
+VARIANTS = ("", "sum", "touch", "pwrite", "map", "pool", "handles", "direct", "buffered")
 ROUND_NUMBERS = ("ops", "seconds", "ops_per_second", "bytes_per_second", "p50_ns", "p99_ns",
                  "p999_ns", "cpu_ns_per_op", "system_calls_per_op", "minor_faults_per_op",
                  "major_faults_per_op")

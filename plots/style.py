@@ -17,7 +17,7 @@ OTHER_COLOUR = "#777777"
 FIO_COLOUR = "#000000"
 MARKERS = {"pread": "o", "mmap": "s", "direct": "D", "uring": "^"}
 # The second variant of an implementation keeps its colour and is told apart by hollow marks.
-SECOND_VARIANTS = ("touch", "map", "buffered", "pool")
+SECOND_VARIANTS = ("touch", "map", "buffered", "pool", "handles")
 WIDTH_INCHES = 10.5
 LOG_ABOVE_FACTOR = 20
 

@@ -119,11 +119,12 @@ Result<std::optional<Descriptor>> open_probe(const Args& args) {
 }
 
 Result<Rules> find_rules(const Args& args) {
-  const auto probe = open_probe(args);
-  if (!probe) return std::unexpected(probe.error());
+  const auto opened = open_probe(args);
+  if (!opened) return std::unexpected(opened.error());
+  const std::optional<Descriptor>& probe = *opened;
   Rules rules;
-  if (!*probe) return rules;
-  const auto now = (*probe)->status(STATX_DIOALIGN);
+  if (!probe.has_value()) return rules;
+  const auto now = probe->status(STATX_DIOALIGN);
   if (!now) return std::unexpected(now.error());
   if ((now->stx_mask & STATX_DIOALIGN) == 0) return rules;
   rules = {.memory_bytes = now->stx_dio_mem_align,

@@ -60,7 +60,7 @@ Result<std::unique_ptr<PageFile>> Contract::try_open(const Options& options) {
   return open_mutant(path(), options, mutant_from_environment());
 }
 
-std::unique_ptr<PageFile> Contract::open_filled(std::uint64_t pages, Options options) {
+std::unique_ptr<PageFile> Contract::open_filled(std::uint64_t pages, const Options& options) {
   std::ofstream out(path(), std::ios::binary | std::ios::trunc);
   const std::uint32_t page_bytes = std::exchange(options_.page_bytes, options.page_bytes);
   for (PageId page = 0; page < pages; ++page) {

@@ -32,7 +32,7 @@ class Contract : public ::testing::TestWithParam<Variant> {
   /// open(), as a mutant if one is asked for.
   Result<std::unique_ptr<PageFile>> try_open(const Options& options);
   /// The same for a file that must open; fills it with `pages` pages of pattern(page, 0) first.
-  std::unique_ptr<PageFile> open_filled(std::uint64_t pages, Options options);
+  std::unique_ptr<PageFile> open_filled(std::uint64_t pages, const Options& options);
   std::unique_ptr<PageFile> open_filled(std::uint64_t pages) {
     return open_filled(pages, options_);
   }
