@@ -40,10 +40,12 @@ void install_sanitizer_hook() {
 // glibc lets a program bring its own malloc (malloc(3) "replacing malloc"); these pass on to
 // glibc's, under the names it keeps for that. Shared libraries, liburing too, come here.
 extern "C" {
+// NOLINTBEGIN(bugprone-reserved-identifier): the names are glibc's
 void* __libc_malloc(std::size_t bytes);
 void* __libc_calloc(std::size_t members, std::size_t bytes);
 void* __libc_realloc(void* memory, std::size_t bytes);
 void* __libc_memalign(std::size_t alignment, std::size_t bytes);
+// NOLINTEND(bugprone-reserved-identifier)
 
 void* malloc(std::size_t bytes) {
   ++pagealloc::conformance::count;
