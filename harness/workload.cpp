@@ -380,14 +380,14 @@ std::expected<Round, std::string> write_pages(PageFile& file, const Job& job, co
                                               const Request& request, Histogram& latencies) {
   const std::uint32_t threads = job.handles ? job.threads : 1;
   const std::uint64_t slice_pages = file.pages() / threads;
+  const std::uint64_t ops = request.ops / threads;  // of each thread
   std::vector<std::unique_ptr<PageFile>> handles;
   std::vector<std::unique_ptr<Writer>> writers;
   for (std::uint32_t i = 0; i < threads; ++i) {
     auto handle = file.another();
     if (!handle) return std::unexpected(handle.error().cause);
     handles.push_back(std::move(*handle));
-    writers.push_back(
-        std::make_unique<Writer>(*handles[i], job, order, i * slice_pages, request.ops / threads));
+    writers.push_back(std::make_unique<Writer>(*handles[i], job, order, i * slice_pages, ops));
   }
   const Meter meter;
   {
@@ -401,8 +401,7 @@ std::expected<Round, std::string> write_pages(PageFile& file, const Job& job, co
     if (!writer->error.empty()) return std::unexpected(writer->error);
     latencies.merge(writer->latencies);
   }
-  Round round = meter.stop(request.ops, file.geometry().page_bytes, latencies);
-  const std::uint64_t ops = request.ops / threads;
+  Round round = meter.stop(ops * threads, file.geometry().page_bytes, latencies);
   for (std::uint64_t i = 0; i < ops; i += std::max<std::uint64_t>(ops / 16, 1)) {
     for (const auto& writer : writers) {
       const PageId page = writer->page_of(i);

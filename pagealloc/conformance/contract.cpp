@@ -18,6 +18,8 @@ namespace {
 /// Asks the system, not the code under test, which might refuse everything.
 bool machine_offers(const Variant& variant, const std::filesystem::path& directory) {
   if (variant.options.impl == "uring") {
+    constexpr std::uint64_t enough_bytes = 1U << 20;  // for the frames that are registered
+    if (os::linux_kernel().memlock_limit_bytes() < enough_bytes) return false;
     io_uring_params params{};
     const long ring = syscall(__NR_io_uring_setup, 1, &params);
     if (ring < 0) return false;

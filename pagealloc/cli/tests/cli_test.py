@@ -141,7 +141,8 @@ class Truncated(CliTest):
                 head += process.stdout.read(65536 - len(head))
             os.truncate(file, cut)
             rest, stderr = process.communicate(timeout=HANG_S)
-        self.one_line(stderr, r"page \d+ \(offset \d+\): (a page of the map cannot be had: )?the file was made shorter")
+        self.one_line(stderr, r"page \d+ \(offset \d+\): (a page of the map cannot be had: )?"
+                              r"the file was made shorter")
         self.assertEqual(process.returncode, IO)
         out = head + rest
         self.assertEqual(out, whole[: len(out)], "bytes that the file never held were printed")
