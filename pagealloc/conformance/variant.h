@@ -1,6 +1,7 @@
 // The ways to open a page file that the contract is checked on.
 #pragma once
 
+#include <filesystem>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@ struct Variant {
   Options options;
 };
 const std::vector<Variant>& variants();
+/// Can this machine open files this way in `directory`? Asks the system, not the code under test,
+/// which might refuse everything and have every test skipped.
+bool machine_offers(const Variant& variant, const std::filesystem::path& directory);
 /// How GoogleTest names the parameter of a failed test.
 inline void PrintTo(const Variant& variant, std::ostream* out) { *out << variant.name; }
 
