@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -50,6 +51,8 @@ class Campaign {
   std::uint32_t rounds() const { return rounds_; }
   const Plan& plan() const { return plan_; }
   std::string cold_method() const;
+  /// Which CPU the rows of one thread run on, and why that one.
+  nlohmann::json placement() const;
   /// A row had wrong bytes: the run's figures are worth nothing.
   bool wrong_bytes() const { return wrong_bytes_; }
 
@@ -58,6 +61,7 @@ class Campaign {
   Request request_of(const Series& series, std::uint32_t round) const;
   std::uint64_t ops_for(const Job& job, double ops_per_second) const;
   std::expected<void, std::string> set_cache(Series& series);
+  void choose_cpu();
   bool measure_ours(Series& series, std::uint32_t round);
   bool measure_fio(Series& series, std::uint32_t round, std::vector<Round>& into);
   nlohmann::json copy_cost() const;
@@ -71,7 +75,10 @@ class Campaign {
   std::optional<Scratch> write_file_;
   std::optional<MemoryLimit> limit_;  // full: cold rows run under it
   std::string limit_reason_;
-  std::array<std::uint64_t, 4> common_ops_{};  // by Workload
+  std::map<std::size_t, double> reads_by_cpu_;  // per second
+  std::optional<std::size_t> disk_cpu_;         // the one with the most
+  std::string disk_cpu_reason_;                 // why there is none
+  std::array<std::uint64_t, 4> common_ops_{};   // by Workload
   bool wrong_bytes_ = false;
 };
 

@@ -46,6 +46,7 @@ std::vector<std::string> fio_command(const Job& job, const Scratch& file, const 
       fmt::format("--direct={}", goes_direct(job) ? 1 : 0),
       // The page cache is as we left it, warm or cold: fio need not drop it, nor may it.
       "--invalidate=0"};
+  if (request.cpu) command.push_back(fmt::format("--cpus_allowed={}", *request.cpu));
   if (job.workload == Workload::durable_write) {
     command.push_back(fmt::format("--fdatasync={}", job.batch));
     command.push_back("--overwrite=1");
@@ -55,7 +56,7 @@ std::vector<std::string> fio_command(const Job& job, const Scratch& file, const 
     command.push_back(fmt::format("--iodepth_batch_submit={}", job.wait_for()));
     command.push_back(fmt::format("--iodepth_batch_complete_min={}", job.wait_for()));
     command.push_back(fmt::format("--iodepth_batch_complete_max={}", job.depth));
-    command.push_back("--fixedbufs");
+    if (job.options.registered_buffers) command.push_back("--fixedbufs");
     command.push_back("--registerfiles");
   }
   return command;

@@ -79,6 +79,9 @@ class Jobs {
     if (!direct) job.options.direct = Direct::off;
     job.depth = depth;
     job.batch = batch;
+    // With registered buffers the kernel refuses fio's syncs (EINVAL, seen in fio 3.33), and fio
+    // takes that for a sync. So neither side registers any.
+    job.options.registered_buffers = batch == 0;
     return job;
   }
   void add_noise(Workload workload, const std::string& engine, bool direct, std::uint32_t depth,

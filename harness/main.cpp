@@ -93,6 +93,7 @@ nlohmann::json document_of(Campaign& campaign, const Arguments& arguments, std::
   machine["file_bytes"] = plan.file_bytes;
   machine["seed"] = plan.seed;
   machine["cold"] = campaign.cold_method();
+  machine["placement"] = campaign.placement();
   nlohmann::json extras = campaign.extras();
   machine["complete"] = !interrupted.load();
   machine["seconds"] = static_cast<double>(now_ns() - start_ns) / 1e9;

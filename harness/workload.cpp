@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "harness/meter.h"
+#include "harness/placement.h"
 #include "harness/sequence.h"
 #include "pagealloc/open.h"
 
@@ -419,6 +420,12 @@ std::expected<Round, std::string> write_pages(PageFile& file, const Job& job, co
 
 std::expected<Round, std::string> run_workload(const Job& job, const Scratch& file,
                                                const Request& request, Histogram& latencies) {
+  std::optional<Pinned> pinned;
+  if (request.cpu) {
+    auto there = Pinned::to(*request.cpu);
+    if (!there) return std::unexpected(there.error());
+    pinned.emplace(std::move(*there));
+  }
   Options options = job.options;
   options.sync_at_open = false;  // a scratch file, synced when it was made
   options.read_only = job.workload != Workload::durable_write;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 
 #include "harness/histogram.h"
@@ -16,6 +17,7 @@ struct Request {
   std::uint64_t ops = 0;         ///< operations to do
   std::uint64_t common_ops = 0;  ///< the first so many go into Round::checksum, the same for all
   std::uint64_t seed = 0;        ///< of the order of pages
+  std::optional<std::size_t> cpu = {};  ///< where to run, when not anywhere
 };
 
 /// Opens `file` as `job` says, does request.ops operations in the order that the seed gives, and

@@ -25,6 +25,14 @@ FIGURES = (  # heading, figure, format, whether a spread is worth its room
     ("minor faults per op", "minor_faults_per_op", units.count, False),
     ("major faults per op", "major_faults_per_op", units.count, False))
 
+def placement(found):
+    if found["cpu"] is None:
+        return f"where the scheduler puts them: {found['reason']}"
+    rates = [f"CPU {cpu} {units.compact(rate)}"
+             for cpu, rate in found["direct_reads_per_second"].items()]
+    return f"on CPU {found['cpu']}, nearest the disk (direct reads/s: {', '.join(rates)})"
+
+
 MACHINE = (
     ("cpu", "Processor", str), ("cores", "Cores", str), ("memory_bytes", "Memory", units.size),
     ("kernel", "Kernel", str), ("distribution", "Distribution", str),
@@ -35,7 +43,7 @@ MACHINE = (
     ("logical_block_bytes", "Logical block", lambda v: f"{v} B"), ("fio", "fio", str),
     ("commit", "Commit", str), ("command", "Command", str), ("mode", "Mode", str),
     ("page_bytes", "Page", units.size), ("file_bytes", "File", units.size),
-    ("seed", "Seed", str), ("cold", "Cold means", str), ("time", "Time", str),
+    ("seed", "Seed", str), ("cold", "Cold means", str), ("placement", "Single threads", placement), ("time", "Time", str),
     ("seconds", "Duration", lambda v: f"{v:.0f} s"),
     ("complete", "Complete", lambda v: "yes" if v else "no"))
 

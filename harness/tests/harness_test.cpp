@@ -1,13 +1,16 @@
 // The parts of the harness whose mistakes would look like measurements.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <set>
 
 #include "harness/fio.h"
 #include "harness/histogram.h"
+#include "harness/placement.h"
 #include "harness/results.h"
 #include "harness/scratch.h"
 #include "harness/sequence.h"
@@ -194,8 +197,31 @@ TEST_F(ScratchTest, fio_is_told_the_same_job) {
     EXPECT_TRUE(words.contains(direct ? "--direct=1" : "--direct=0")) << job.name();
     if (job.batch > 0) {
       EXPECT_TRUE(words.contains("--fdatasync=" + std::to_string(job.batch)));
+      EXPECT_FALSE(words.contains("--fixedbufs")) << "the kernel would refuse fio's syncs";
     }
   }
+}
+
+TEST_F(ScratchTest, one_thread_runs_where_it_is_told_and_so_does_fio) {
+  const auto reads = reads_per_second_by_cpu(*file_, 4096);
+  if (!reads) GTEST_SKIP() << reads.error();  // no O_DIRECT here
+  cpu_set_t before;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  ASSERT_EQ(reads->size(), static_cast<std::size_t>(CPU_COUNT(&before)));
+  for (const auto& [cpu, per_second] : *reads) {
+    EXPECT_GT(per_second, 0);
+    {
+      const auto pinned = Pinned::to(cpu);
+      ASSERT_TRUE(pinned) << pinned.error();
+      EXPECT_EQ(sched_getcpu(), static_cast<int>(cpu));
+    }
+    cpu_set_t after;
+    ASSERT_EQ(sched_getaffinity(0, sizeof after, &after), 0);
+    EXPECT_TRUE(CPU_EQUAL(&before, &after)) << "not given back";
+    const auto command = fio_command(jobs_of(Mode::quick, 4096)[0], *file_, {.cpu = cpu});
+    EXPECT_EQ(std::ranges::count(command, fmt::format("--cpus_allowed={}", cpu)), 1);
+  }
+  EXPECT_FALSE(Pinned::to(CPU_SETSIZE - 1)) << "a machine with that many?";
 }
 
 TEST(Results, ratios_pair_what_was_measured_together) {
