@@ -11,7 +11,6 @@
 
 #include "harness/fio.h"
 #include "harness/machine.h"
-#include "harness/placement.h"
 #include "harness/workload.h"
 
 namespace pagealloc::harness {
@@ -65,6 +64,10 @@ std::uint64_t file_bytes_of(Mode mode) {
   return 1024 * mebibyte;
 }
 
+/// Of a virtual disk the host allows so much, and a rest is saved up: with 128 reads in flight
+/// those after a rest are 2 to 3 % faster, and the disk rests while fio starts.
+void rest_as_long_as_fio_starts() { std::this_thread::sleep_for(std::chrono::milliseconds(150)); }
+
 /// A full run reads a million warm pages, none of them twice.
 constexpr std::uint64_t full_warm_bytes = 4096 * mebibyte;
 
@@ -82,36 +85,46 @@ Campaign::Campaign(const Plan& plan)
   }
 }
 
-std::expected<void, std::string> Campaign::prepare() {
+std::expected<void, std::string> Campaign::choose_file_bytes() {
   const std::uint64_t free_bytes = disk_free_bytes(plan_.directory);
+  const std::uint64_t memory_bytes = memory_available_bytes();
   // Warm reads need their file in memory twice over, and the disk should not be filled.
-  const std::uint64_t room = std::min(memory_available_bytes() / 2, free_bytes / 3);
+  const std::uint64_t room = std::min(memory_bytes / 2, free_bytes / 3);
   if (plan_.file_bytes == 0) {
-    plan_.file_bytes = file_bytes_of(plan_.mode);
+    plan_.file_bytes = std::min(file_bytes_of(plan_.mode), std::bit_floor(room));
     // 100 GB where there is room: no page cache of a small machine holds that.
     constexpr std::uint64_t huge_bytes = 100'000'000'000;
     if (plan_.mode == Mode::full && free_bytes > huge_bytes + huge_bytes / 5) {
       plan_.file_bytes = huge_bytes / (4 * mebibyte) * (4 * mebibyte);
     }
-    const bool huge = plan_.file_bytes > file_bytes_of(plan_.mode);
-    if (!huge) plan_.file_bytes = std::min(plan_.file_bytes, std::bit_floor(room));
   }
-  if (plan_.file_bytes < 16 * mebibyte) {
-    return std::unexpected(fmt::format("{}: {} bytes are free there, which is too little",
-                                       plan_.directory, free_bytes));
-  }
+  plan_.file_bytes -= plan_.file_bytes % plan_.page_bytes;
+  if (plan_.file_bytes >= 16 * mebibyte) return {};
+  return std::unexpected(
+      fmt::format("{}: a file of {} bytes is too small to measure; {} bytes of disk and {} of "
+                  "memory are free",
+                  plan_.directory, plan_.file_bytes, free_bytes, memory_bytes));
+}
+
+std::expected<void, std::string> Campaign::prepare() {
+  if (auto chosen = choose_file_bytes(); !chosen) return chosen;
+  auto directory = ScratchDirectory::make(plan_.directory);
+  if (!directory) return std::unexpected(directory.error());
+  directory_.emplace(std::move(*directory));
   Progress progress(1);
   const auto make = [&](const char* name, std::uint64_t bytes) {
-    return Scratch::make(plan_.directory + "/" + name, bytes, plan_.page_bytes, [&](double share) {
-      progress.note(fmt::format("writing {} MiB of real data", bytes / mebibyte), share);
-      return !interrupted.load();
-    });
+    return Scratch::make(
+        directory_->path() + "/" + name, bytes, plan_.page_bytes, [&](double share) {
+          progress.note(fmt::format("writing {} MiB of real data", bytes / mebibyte), share);
+          return !interrupted.load();
+        });
   };
   auto read_file = make("read.pa", plan_.file_bytes);
   if (!read_file) return std::unexpected(read_file.error());
   read_file_.emplace(std::move(*read_file));
   if (plan_.mode == Mode::full) {
-    auto warm_file = make("warm.pa", std::min(full_warm_bytes, std::bit_floor(room)));
+    const std::uint64_t room = std::min(memory_available_bytes(), disk_free_bytes(plan_.directory));
+    auto warm_file = make("warm.pa", std::min(full_warm_bytes, std::bit_floor(room / 2)));
     if (!warm_file) return std::unexpected(warm_file.error());
     warm_file_.emplace(std::move(*warm_file));
   }
@@ -126,13 +139,14 @@ std::expected<void, std::string> Campaign::prepare() {
       limit_reason_ = limit.error();
     }
   }
-  choose_cpu();
+  choose_cpu(progress);
   return {};
 }
 
 /// The scheduler would put ours on one CPU and fio on another, and on a disk with one queue that
 /// alone makes a third of a difference.
-void Campaign::choose_cpu() {
+void Campaign::choose_cpu(Progress& progress) {
+  progress.note("finding the CPU that is nearest the disk", 1);
   auto reads = reads_per_second_by_cpu(*read_file_, plan_.page_bytes);
   if (!reads) {
     disk_cpu_reason_ = reads.error();
@@ -215,7 +229,7 @@ void Campaign::calibrate(Series& series) {
   constexpr std::uint32_t other_pages = 1'000'000;  // than those of any round
   if (job.noise ? !measure_fio(trial, other_pages, trial.rounds)
                 : !measure_ours(trial, other_pages)) {
-    series.reason = trial.reason;
+    series.reason = job.noise ? trial.peer_reason : trial.reason;
     return;
   }
   series.ops = ops_for(job, trial.rounds.back().ops_per_second);
@@ -254,24 +268,19 @@ void Campaign::measure(Series& series, std::uint32_t round) {
   }
 }
 
-/// Of a virtual disk the host allows so much, and a rest is saved up: with 128 reads in flight
-/// those after a rest are 2 to 3 % faster, and the disk rests while fio starts.
-void rest_as_long_as_fio_starts() { std::this_thread::sleep_for(std::chrono::milliseconds(150)); }
-
 bool Campaign::measure_ours(Series& series, std::uint32_t round) {
   std::expected<Round, std::string> result;
   if (auto set = set_cache(series); !set) {
     result = std::unexpected(set.error());
   } else {
-    const bool at_the_disk = series.job.workload == Workload::random_cold ||
-                             series.job.workload == Workload::durable_write;
+    const bool at_the_disk = series.job.workload != Workload::random_warm;
     if (at_the_disk && !series.job.peer.empty()) rest_as_long_as_fio_starts();
     result =
         run_workload(series.job, file_of(series.job), request_of(series, round), series.latencies);
   }
   if (!result) {
     series.reason = result.error();
-    wrong_bytes_ = wrong_bytes_ || series.reason.find("WRONG BYTES") != std::string::npos;
+    wrong_bytes_ = wrong_bytes_ || series.reason.find(wrong_bytes_text) != std::string::npos;
     return false;
   }
   series.rounds.push_back(*result);
@@ -294,7 +303,7 @@ bool Campaign::measure_fio(Series& series, std::uint32_t round, std::vector<Roun
   const auto command = fio_command(series.job, file_of(series.job), request);
   series.peer_job = fmt::format("{}", fmt::join(command, " "));
   // The file's name alone: a report is for others, and its machine's directories are not.
-  const std::string directory = plan_.directory + "/";
+  const std::string directory = directory_->path() + "/";
   if (const auto at = series.peer_job.find(directory); at != std::string::npos) {
     series.peer_job.erase(at, directory.size());
   }

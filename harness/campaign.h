@@ -4,13 +4,13 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/memory_limit.h"
+#include "harness/placement.h"
 #include "harness/progress.h"
 #include "harness/results.h"
 #include "harness/scratch.h"
@@ -61,7 +61,8 @@ class Campaign {
   Request request_of(const Series& series, std::uint32_t round) const;
   std::uint64_t ops_for(const Job& job, double ops_per_second) const;
   std::expected<void, std::string> set_cache(Series& series);
-  void choose_cpu();
+  void choose_cpu(Progress& progress);
+  std::expected<void, std::string> choose_file_bytes();
   bool measure_ours(Series& series, std::uint32_t round);
   bool measure_fio(Series& series, std::uint32_t round, std::vector<Round>& into);
   nlohmann::json copy_cost() const;
@@ -70,15 +71,16 @@ class Campaign {
   Plan plan_;
   std::uint32_t rounds_;
   std::vector<Series> all_;
+  std::optional<ScratchDirectory> directory_;  // of the files, so before them
   std::optional<Scratch> read_file_;
   std::optional<Scratch> warm_file_;  // of a full run, else it is read_file_
   std::optional<Scratch> write_file_;
   std::optional<MemoryLimit> limit_;  // full: cold rows run under it
   std::string limit_reason_;
-  std::map<std::size_t, double> reads_by_cpu_;  // per second
-  std::optional<std::size_t> disk_cpu_;         // the one with the most
-  std::string disk_cpu_reason_;                 // why there is none
-  std::array<std::uint64_t, 4> common_ops_{};   // by Workload
+  ReadsPerSecond reads_by_cpu_;
+  std::optional<std::size_t> disk_cpu_;        // the one with the most
+  std::string disk_cpu_reason_;                // why there is none
+  std::array<std::uint64_t, 4> common_ops_{};  // by Workload
   bool wrong_bytes_ = false;
 };
 

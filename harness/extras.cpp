@@ -71,7 +71,7 @@ std::expected<Shared, std::string> read_with_threads(const Options& options, con
     if (!handle) return std::unexpected(handle.error().cause);
     handles.push_back(std::move(*handle));
   }
-  std::atomic<std::uint64_t> failures = 0;
+  std::vector<std::string> reasons(threads);  // why a thread gave up
   std::vector<Histogram> latencies(threads);
   const Sequence order(scratch.pages(), 7);
   const auto read = [&](int thread, std::uint64_t begin, std::uint64_t end) {
@@ -80,9 +80,17 @@ std::expected<Shared, std::string> read_with_threads(const Options& options, con
       const PageId page = order[i * threads + static_cast<std::uint64_t>(thread)];
       const std::uint64_t start_ns = now_ns();
       auto ref = read_page(file, page);
+      if (!ref) {
+        reasons[static_cast<std::size_t>(thread)] = ref.error().text();
+        return;
+      }
       std::uint64_t word = 0;
-      if (ref) std::memcpy(&word, ref->bytes().data(), sizeof word);
-      if (!ref || word != word_of(page, 0)) ++failures;
+      std::memcpy(&word, ref->bytes().data(), sizeof word);
+      if (word != word_of(page, 0)) {
+        reasons[static_cast<std::size_t>(thread)] =
+            fmt::format("page {}: {}", page, wrong_bytes_text);
+        return;
+      }
       latencies[static_cast<std::size_t>(thread)].add(now_ns() - start_ns);
     }
   };
@@ -104,7 +112,9 @@ std::expected<Shared, std::string> read_with_threads(const Options& options, con
   go.count_down();
   for (std::jthread& thread : running) thread.join();
   latencies[0].merge(latencies[1]);
-  if (failures != 0) return std::unexpected(std::string("WRONG BYTES"));
+  for (const std::string& reason : reasons) {
+    if (!reason.empty()) return std::unexpected(reason);
+  }
   Shared result;
   result.round = meter.stop(threads * ops_per_thread, options.page_bytes, latencies[0]);
   if (shootdowns >= 0) result.tlb_shootdowns = tlb_shootdowns() - shootdowns;
@@ -173,13 +183,18 @@ json Campaign::beyond_memory() {
   }
   if (direct_read) result["direct"] = to_json(direct_read->round);
   for (const auto* read : {&mapped_read, &direct_read}) {
-    if (!*read) result["reason"] = read->error();
+    if (*read) continue;
+    result["reason"] = read->error();
+    wrong_bytes_ = wrong_bytes_ || read->error().find(wrong_bytes_text) != std::string::npos;
   }
   return result;
 }
 
 json Campaign::extras() {
-  if (interrupted) return {{"copy", nullptr}, {"beyond_memory", nullptr}};
+  if (interrupted) {
+    const json not_done = {{"reason", "the run was interrupted before"}};
+    return {{"copy", not_done}, {"beyond_memory", not_done}};
+  }
   return {{"copy", copy_cost()}, {"beyond_memory", beyond_memory()}};
 }
 

@@ -23,6 +23,34 @@ const char* pattern_of(Workload workload) {
   }
 }
 
+/// What its report says. Throws json::exception when something is missing.
+std::expected<Round, std::string> round_of(const nlohmann::json& report, const Job& job) {
+  const auto& whole = report.at("jobs").at(0);
+  const auto& part = whole.at(job.workload == Workload::durable_write ? "write" : "read");
+  Round round;
+  round.ops = part.at("total_ios").get<std::uint64_t>();
+  round.seconds = part.at("runtime").get<double>() / 1000;
+  if (round.ops == 0 || round.seconds <= 0) {
+    return std::unexpected(std::string("fio did nothing: too few operations to time"));
+  }
+  round.ops_per_second = static_cast<double>(round.ops) / round.seconds;
+  round.bytes_per_second = round.ops_per_second * job.run * job.options.page_bytes;
+  if (job.batch == 0) {  // of a write fio times the write alone, we the way to durability
+    const auto& percentile = part.at("clat_ns").at("percentile");
+    round.p50_ns = percentile.at("50.000000").get<double>();
+    round.p99_ns = percentile.at("99.000000").get<double>();
+    round.p999_ns = percentile.at("99.900000").get<double>();
+  }
+  // Percentages of one thread's run time, averaged over the threads.
+  const double cpu_share =
+      (whole.at("usr_cpu").get<double>() + whole.at("sys_cpu").get<double>()) / 100;
+  const auto ops = static_cast<double>(round.ops);
+  round.cpu_ns_per_op = cpu_share * round.seconds * 1e9 * job.threads / ops;
+  round.minor_faults_per_op = whole.at("minf").get<double>() / ops;
+  round.major_faults_per_op = whole.at("majf").get<double>() / ops;
+  return round;
+}
+
 }  // namespace
 
 std::vector<std::string> fio_command(const Job& job, const Scratch& file, const Request& request) {
@@ -70,33 +98,11 @@ std::expected<Round, std::string> run_fio(const Job& job, const Scratch& file,
     return std::unexpected(fmt::format("fio ended with {}: {}", output->exit_code,
                                        output->error.substr(0, output->error.find('\n'))));
   }
-  const auto report = nlohmann::json::parse(output->out, nullptr, false);
-  if (report.is_discarded() || !report.contains("jobs") || report["jobs"].empty()) {
-    return std::unexpected(std::string("fio printed something that is not its JSON"));
+  try {
+    return round_of(nlohmann::json::parse(output->out), job);
+  } catch (const nlohmann::json::exception& error) {
+    return std::unexpected(fmt::format("fio's report cannot be read: {}", error.what()));
   }
-  const auto& whole = report["jobs"][0];
-  const auto& part = whole[job.workload == Workload::durable_write ? "write" : "read"];
-  Round round;
-  round.ops = part["total_ios"].get<std::uint64_t>();
-  round.seconds = part["runtime"].get<double>() / 1000;
-  if (round.ops == 0 || round.seconds <= 0) {
-    return std::unexpected(std::string("fio did nothing: too few operations to time"));
-  }
-  round.ops_per_second = static_cast<double>(round.ops) / round.seconds;
-  round.bytes_per_second = round.ops_per_second * job.run * job.options.page_bytes;
-  if (job.batch == 0) {  // of a write fio times the write alone, we the way to durability
-    const auto& percentile = part["clat_ns"]["percentile"];
-    round.p50_ns = percentile["50.000000"].get<double>();
-    round.p99_ns = percentile["99.000000"].get<double>();
-    round.p999_ns = percentile["99.900000"].get<double>();
-  }
-  // Percentages of one thread's run time, averaged over the threads.
-  const double cpu_share = (whole["usr_cpu"].get<double>() + whole["sys_cpu"].get<double>()) / 100;
-  const auto ops = static_cast<double>(round.ops);
-  round.cpu_ns_per_op = cpu_share * round.seconds * 1e9 * job.threads / ops;
-  round.minor_faults_per_op = whole["minf"].get<double>() / ops;
-  round.major_faults_per_op = whole["majf"].get<double>() / ops;
-  return round;
 }
 
 std::string fio_version() {

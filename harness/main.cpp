@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
+#include <regex>
 
 #include "harness/campaign.h"
 #include "harness/fio.h"
@@ -141,10 +142,20 @@ int run(const Arguments& arguments) {
   return interrupted ? 130 : 0;
 }
 
+std::string is_expression(const std::string& text) {
+  try {
+    const std::regex expression(text);
+    return {};
+  } catch (const std::regex_error& error) {
+    return fmt::format("'{}' is not a regular expression: {}", text, error.what());
+  }
+}
+
 }  // namespace
 }  // namespace pagealloc::harness
 
 int main(int argc, char** argv) {
+  using pagealloc::harness::is_expression;
   using pagealloc::harness::Mode;
   pagealloc::harness::Arguments arguments;
   arguments.out = ".";
@@ -155,8 +166,9 @@ int main(int argc, char** argv) {
   app.add_option("--dir", arguments.plan.directory,
                  "Where the measured files lie: on the disk in question (default: --out)")
       ->check(CLI::ExistingDirectory);
-  auto* quick_flag = app.add_flag("--quick", quick, "About a minute, three rounds");
-  app.add_flag("--full", full, "About twenty minutes; cold reads under a memory limit")
+  auto* quick_flag =
+      app.add_flag("--quick", quick, "Four rounds of fewer rows: one to two minutes");
+  app.add_flag("--full", full, "Half an hour; cold reads under a memory limit")
       ->excludes(quick_flag);
   app.add_option("--page-size", arguments.plan.page_bytes, "512 to 65536, a power of two")
       ->check(CLI::IsMember({512, 1024, 2048, 4096, 8192, 16384, 32768, 65536}))
@@ -166,7 +178,8 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", arguments.plan.rounds, "Pairs of every row")
       ->check(CLI::Range(1, 100));
   app.add_option("--seed", arguments.plan.seed, "Of the order of pages")->capture_default_str();
-  app.add_option("--filter", arguments.plan.filter, "Only rows whose name this expression matches");
+  app.add_option("--filter", arguments.plan.filter, "Only rows whose name this expression matches")
+      ->check(is_expression);
   app.add_flag("--list", arguments.list, "Print the rows' names and stop");
   app.footer("Example: pagealloc_bench --quick --filter 'random_cold/uring' --out /tmp");
   CLI11_PARSE(app, argc, argv);

@@ -26,11 +26,14 @@ class Pinned {
   bool pinned_;     // false: moved from
 };
 
-/// Reads of single pages per second past the page cache, one in flight, from each CPU that this
-/// process may use: the best of a few short runs. A disk with one queue
-/// sends its interrupts to one CPU, and a reader anywhere else waits for a second one: on a virtual
-/// disk, reads from the other CPU were 30 % fewer. The error says why that cannot be measured.
-std::expected<std::map<std::size_t, double>, std::string> reads_per_second_by_cpu(const Scratch& file,
-                                                                          std::uint32_t page_bytes);
+using ReadsPerSecond = std::map<std::size_t, double>;  // by CPU
+
+/// Reads of single pages past the page cache, one in flight, from each CPU that this process may
+/// use: the best of a few short runs, two seconds in all, so that a slow disk may leave some CPUs
+/// out (its own time then hides the difference). A disk with one queue sends its interrupts to one
+/// CPU, and a reader anywhere else waits for a second one: on a virtual disk, a third fewer reads.
+/// The error says why that cannot be measured.
+std::expected<ReadsPerSecond, std::string> reads_per_second_by_cpu(const Scratch& file,
+                                                                   std::uint32_t page_bytes);
 
 }  // namespace pagealloc::harness

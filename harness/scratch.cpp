@@ -41,10 +41,20 @@ std::uint64_t page_sum(std::uint64_t page, std::uint32_t page_bytes) {
   return words * mix(page + 1) + places;
 }
 
+std::expected<ScratchDirectory, std::string> ScratchDirectory::make(const std::string& parent) {
+  std::string path = parent + "/pagealloc-bench-XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) return failed("cannot make a directory in", parent);
+  return ScratchDirectory(std::move(path));
+}
+
+ScratchDirectory::~ScratchDirectory() {
+  if (!path_.empty()) (void)rmdir(path_.c_str());  // what somebody has put there stays
+}
+
 std::expected<Scratch, std::string> Scratch::make(const std::string& path, std::uint64_t bytes,
                                                   std::uint32_t page_bytes,
                                                   const std::function<bool(double)>& progress) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return failed("cannot create", path);
   Scratch scratch(path, fd, bytes, page_bytes);
   // One page of the system at a time: the page cache then holds it in small folios, which is how an

@@ -5,6 +5,7 @@
 #include <expected>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pagealloc::harness {
@@ -17,10 +18,26 @@ std::uint64_t word_of(std::uint64_t page, std::uint64_t index);
 /// The sum of all words of a page, modulo 2^64.
 std::uint64_t page_sum(std::uint64_t page, std::uint32_t page_bytes);
 
+/// A new directory for scratch files: nothing that lies in `parent` is touched, and two runs do not
+/// meet. Removed at the end, when it is empty.
+class ScratchDirectory {
+ public:
+  static std::expected<ScratchDirectory, std::string> make(const std::string& parent);
+  ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ScratchDirectory& operator=(ScratchDirectory&&) = delete;
+  ~ScratchDirectory();
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit ScratchDirectory(std::string path) : path_(std::move(path)) {}
+  std::string path_;  // empty: moved from
+};
+
 /// A file of `bytes` bytes that is deleted at the end. Not thread safe.
 class Scratch {
  public:
-  /// Writes and syncs it; `progress` is told the share done and may say false to stop.
+  /// Writes and syncs it; `progress` is told the share done and may say false to stop. `path` must
+  /// not exist; `bytes` is a multiple of `page_bytes`.
   static std::expected<Scratch, std::string> make(const std::string& path, std::uint64_t bytes,
                                                   std::uint32_t page_bytes,
                                                   const std::function<bool(double)>& progress);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 #include <thread>
@@ -170,8 +171,9 @@ class Reader {
   std::uint64_t started_ = 0;
 };
 
-std::expected<Round, std::string> wrong_bytes(const std::string& path) {
-  return std::unexpected(path + ": WRONG BYTES: the sum of what was read is not what was written");
+std::expected<Round, std::string> not_what_was_written(std::string_view path) {
+  return std::unexpected(
+      fmt::format("{}: {}: what was read is not what was written", path, wrong_bytes_text));
 }
 
 std::expected<Round, std::string> read_pages(PageFile& file, const Job& job, const Order& order,
@@ -192,7 +194,7 @@ std::expected<Round, std::string> read_pages(PageFile& file, const Job& job, con
     }
   }
   if (reader.sum != expected || reader.common_sum != expected_common) {
-    return wrong_bytes(std::string(file.path()));
+    return not_what_was_written(file.path());
   }
   round.checksum = reader.common_sum;
   return round;
@@ -216,9 +218,12 @@ std::expected<Round, std::string> touch_pages(PageFile& file, const Job&, const 
   Round round = meter.stop(request.ops, sizeof(std::uint64_t), latencies);
   std::uint64_t expected = 0;
   for (std::uint64_t i = 0; i < request.ops; ++i) expected += word_of(order.page(i), 0);
-  if (sum != expected || file.failed() != Errc::ok) return wrong_bytes(std::string(file.path()));
+  if (sum != expected || file.failed() != Errc::ok) return not_what_was_written(file.path());
   return round;
 }
+
+/// What a written page begins with.
+std::array<std::uint64_t, 2> head_of(PageId page, std::uint64_t nonce) { return {page, nonce}; }
 
 /// Writes in batches, each followed by a sync. A write is acknowledged, and its latency taken, when
 /// the sync that covers it is done. With more than one operation in flight batches overlap: a sync
@@ -226,13 +231,16 @@ std::expected<Round, std::string> touch_pages(PageFile& file, const Job&, const 
 /// and that is as safe as waiting.
 class Writer {
  public:
-  /// Writes `ops` pages of the slice that begins at page `first`, in that order.
-  Writer(PageFile& file, const Job& job, const Order& order, PageId first, std::uint64_t ops)
+  /// Writes `ops` pages of the slice that begins at page `first`, in that order; each begins with
+  /// its number and `nonce`, which no run before has written.
+  Writer(PageFile& file, const Job& job, const Order& order, PageId first, std::uint64_t ops,
+         std::uint64_t nonce)
       : file_(file),
         job_(job),
         order_(order),
         first_(first),
         ops_wanted_(ops),
+        nonce_(nonce),
         depth_(file.geometry().depth_max),
         ops_(depth_),
         batch_of_(depth_),
@@ -299,7 +307,8 @@ class Writer {
       std::byte* frame = file_.stage(page, 1);
       if (frame == nullptr) return fail("no frame to stage");
       std::memcpy(frame, content_.data(), content_.size());
-      std::memcpy(frame, &page, sizeof page);
+      const auto head = head_of(page, nonce_);
+      std::memcpy(frame, head.data(), sizeof head);
       Op& op = take(filling_);
       op = Op{.verb = Verb::write, .page = page, .frame = frame, .user = now_ns()};
       ++started_;
@@ -362,6 +371,7 @@ class Writer {
   const Order& order_;
   PageId first_;
   std::uint64_t ops_wanted_;
+  std::uint64_t nonce_;
   std::size_t depth_;
   std::vector<Op> ops_;
   std::vector<std::size_t> batch_of_;  // which batch each Op belongs to just now
@@ -382,13 +392,15 @@ std::expected<Round, std::string> write_pages(PageFile& file, const Job& job, co
   const std::uint32_t threads = job.handles ? job.threads : 1;
   const std::uint64_t slice_pages = file.pages() / threads;
   const std::uint64_t ops = request.ops / threads;  // of each thread
+  const std::uint64_t nonce = now_ns();
   std::vector<std::unique_ptr<PageFile>> handles;
   std::vector<std::unique_ptr<Writer>> writers;
   for (std::uint32_t i = 0; i < threads; ++i) {
     auto handle = file.another();
     if (!handle) return std::unexpected(handle.error().cause);
     handles.push_back(std::move(*handle));
-    writers.push_back(std::make_unique<Writer>(*handles[i], job, order, i * slice_pages, ops));
+    writers.push_back(
+        std::make_unique<Writer>(*handles[i], job, order, i * slice_pages, ops, nonce));
   }
   const Meter meter;
   {
@@ -408,8 +420,9 @@ std::expected<Round, std::string> write_pages(PageFile& file, const Job& job, co
       const PageId page = writer->page_of(i);
       auto ref = read_page(file, page);
       if (!ref) return std::unexpected(ref.error().text());
-      if (std::memcmp(ref->bytes().data(), &page, sizeof page) != 0) {
-        return wrong_bytes(std::string(file.path()));
+      const auto head = head_of(page, nonce);
+      if (std::memcmp(ref->bytes().data(), head.data(), sizeof head) != 0) {
+        return not_what_was_written(file.path());
       }
     }
   }

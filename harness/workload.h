@@ -5,6 +5,7 @@
 #include <expected>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "harness/histogram.h"
 #include "harness/job.h"
@@ -12,6 +13,9 @@
 #include "harness/scratch.h"
 
 namespace pagealloc::harness {
+
+/// In every message about bytes that are not those that were written.
+inline constexpr std::string_view wrong_bytes_text = "WRONG BYTES";
 
 struct Request {
   std::uint64_t ops = 0;         ///< operations to do

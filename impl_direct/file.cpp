@@ -3,12 +3,14 @@
 namespace pagealloc::impl_direct {
 
 Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& options) {
+  if (options.direct == Direct::off) {
+    return std::unexpected(
+        Error{.code = Errc::bad_argument,
+              .path = std::string(path),
+              .cause = "direct means O_DIRECT; pread is the one with the page cache"});
+  }
   auto shared = SharedFile::open(path, options, Direct::require);
   if (!shared) return std::unexpected(shared.error());
-  if (options.direct == Direct::off) {
-    return std::unexpected((*shared)->error(
-        Errc::bad_argument, 0, "direct means O_DIRECT; pread is the one with the page cache"));
-  }
   auto file = File::make(*shared);
   if (file) (*shared)->keep();
   return file;

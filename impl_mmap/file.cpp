@@ -1,8 +1,9 @@
 #include "impl_mmap/file.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
+
+#include "pagealloc/uninterrupted.h"
 
 namespace pagealloc::impl_mmap {
 
@@ -13,12 +14,14 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
                                  .cause = "a writable map cannot write through: O_DSYNC is about "
                                           "write calls, and stores into a map make none"});
   }
+  if (options.direct.value_or(Direct::off) != Direct::off) {
+    return std::unexpected(
+        Error{.code = Errc::bad_argument,
+              .path = std::string(path),
+              .cause = "mmap goes through the page cache; O_DIRECT is for direct, uring"});
+  }
   auto shared = SharedFile::open(path, options, Direct::off);
   if (!shared) return std::unexpected(shared.error());
-  if ((*shared)->geometry().direct) {
-    return std::unexpected((*shared)->error(
-        Errc::bad_argument, 0, "mmap goes through the page cache; O_DIRECT is for direct, uring"));
-  }
   auto map = Map::make(**shared);
   if (!map) return std::unexpected(map.error());
   auto file = File::make(*shared, std::move(*map));
@@ -80,10 +83,11 @@ File::~File() { drain(); }
 Result<std::unique_ptr<PageFile>> File::another() noexcept { return make(share(), map_); }
 
 // On the map path the page itself is lent for writing, unless it may be a hole: a store into a
-// hole of a full disk would be a SIGBUS, where a write can still say "disk full".
+// hole of a full disk would be a SIGBUS, where a write can still say "disk full". Nor when the file
+// has failed: the write will be refused, and by then the stores would be in the file.
 std::byte* File::frame_for(PageId page, std::uint32_t run) noexcept {
   const bool in_place = shared().options().write_path == WritePath::map && !shared().sparse() &&
-                        !geometry().read_only;
+                        !geometry().read_only && shared().failed() == Errc::ok;
   return in_place ? address_of(page) : arena().take(run);
 }
 
@@ -100,10 +104,7 @@ void File::read(Op& op) noexcept {
 
 void File::write(Op& op) noexcept {
   if (shared().options().write_path == WritePath::pwrite) return begin(op);
-  if (op.frame == address_of(op.page)) {  // staged in place: the stores were the write
-    op.frame = nullptr;
-    return finish(op, {});
-  }
+  if (op.frame == address_of(op.page)) return finish(op, {});  // the stores were the write
   if (const auto filled = blocking::fill_holes(shared(), op); filled.result != Errc::ok) {
     return finish(op, filled);
   }
@@ -117,11 +118,8 @@ void File::write(Op& op) noexcept {
 void File::sync(Op& op) noexcept {
   if (shared().options().write_path == WritePath::pwrite || shared().bytes() == 0) return begin(op);
   const int result = shared().sync_group().run([&] {
-    int synced = 0;
-    do {
-      synced = shared().kernel().msync(map_->base(), shared().bytes(), MS_SYNC);
-    } while (synced == -EINTR);
-    return synced;
+    return uninterrupted(
+        [&] { return shared().kernel().msync(map_->base(), shared().bytes(), MS_SYNC); });
   });
   finish(op, result < 0 ? blocking::Outcome{Errc::io, -result} : blocking::Outcome{});
 }

@@ -5,13 +5,15 @@
 namespace pagealloc::impl_pread {
 
 Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& options) {
+  if (options.direct.value_or(Direct::off) != Direct::off) {
+    return std::unexpected(
+        Error{.code = Errc::bad_argument,
+              .path = std::string(path),
+              .cause = "pread goes through the page cache; O_DIRECT is for direct, uring"});
+  }
   auto shared = SharedFile::open(path, options, Direct::off);
   if (!shared) return std::unexpected(shared.error());
-  if ((*shared)->geometry().direct) {
-    return std::unexpected((*shared)->error(
-        Errc::bad_argument, 0, "pread goes through the page cache; O_DIRECT is for direct, uring"));
-  }
-  blocking::advise(**shared);
+  blocking::advise(**shared, (*shared)->fd());
   auto file = File::make(*shared);
   if (file) (*shared)->keep();
   return file;

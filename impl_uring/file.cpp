@@ -80,7 +80,6 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
   if (!ring) return std::unexpected(ring.error());
   auto shared = SharedFile::open(path, options, Direct::require);
   if (!shared) return std::unexpected(shared.error());
-  if (!(*shared)->geometry().direct) blocking::advise(**shared);
   constexpr int shared_fd = -1;
   auto file = File::make(*shared, std::move(*ring), shared_fd);
   if (file) (*shared)->keep();
@@ -93,6 +92,7 @@ Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared,
                                 shared->geometry().page_bytes, shared->path());
   if (!arena) return std::unexpected(arena.error());
   const int fd = own_fd < 0 ? shared->fd() : own_fd;
+  if (!shared->geometry().direct) blocking::advise(*shared, fd);
   if (auto good = register_all(*shared, *ring, *arena, fd); !good) {
     return std::unexpected(good.error());
   }

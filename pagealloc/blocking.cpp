@@ -4,6 +4,8 @@
 
 #include <cerrno>
 
+#include "pagealloc/uninterrupted.h"
+
 namespace pagealloc::blocking {
 
 namespace {
@@ -35,12 +37,12 @@ Outcome move_all(const SharedFile& file, const Op& op, Move move) noexcept {
 
 }  // namespace
 
-void advise(SharedFile& file) noexcept {
+void advise(SharedFile& file, int fd) noexcept {
   int advice = POSIX_FADV_NORMAL;
   if (file.options().access == Access::random) advice = POSIX_FADV_RANDOM;
   if (file.options().access == Access::sequential) advice = POSIX_FADV_SEQUENTIAL;
   // A file system may ignore it or not know it; neither changes what is read.
-  if (advice != POSIX_FADV_NORMAL) (void)file.kernel().fadvise(file.fd(), 0, 0, advice);
+  if (advice != POSIX_FADV_NORMAL) (void)file.kernel().fadvise(fd, 0, 0, advice);
 }
 
 Outcome read(SharedFile& file, const Op& op) noexcept {
@@ -61,33 +63,26 @@ Outcome write(SharedFile& file, const Op& op) noexcept {
 
 Outcome fill_holes(SharedFile& file, const Op& op) noexcept {
   if (!file.sparse()) return {};
-  int result = 0;
-  do {
-    result = file.kernel().fallocate(file.fd(), 0, file.offset_of(op.page), file.bytes_of(op));
-  } while (result == -EINTR);
+  const int result = uninterrupted([&] {
+    return file.kernel().fallocate(file.fd(), 0, file.offset_of(op.page), file.bytes_of(op));
+  });
   // A file system that cannot allocate ahead allocates in the write, as it always does.
   if (result == 0 || result == -EOPNOTSUPP) return {};
   return {errc_of_io(-result), -result};
 }
 
 Outcome sync(SharedFile& file) noexcept {
-  const int result = file.sync_group().run([&] {
-    int synced = 0;
-    do {
-      synced = file.kernel().fdatasync(file.fd());
-    } while (synced == -EINTR);
-    return synced;
-  });
+  const int result = file.sync_group().run(
+      [&] { return uninterrupted([&] { return file.kernel().fdatasync(file.fd()); }); });
   return result < 0 ? Outcome{Errc::io, -result} : Outcome{};
 }
 
 Outcome punch(SharedFile& file, const Op& op) noexcept {
   file.mark_sparse();  // first: a write that follows must not miss it
-  int result = 0;
-  do {
-    result = file.kernel().fallocate(file.fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                     file.offset_of(op.page), file.bytes_of(op));
-  } while (result == -EINTR);
+  constexpr int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  const int result = uninterrupted([&] {
+    return file.kernel().fallocate(file.fd(), mode, file.offset_of(op.page), file.bytes_of(op));
+  });
   if (result == 0) return {};
   return {result == -EOPNOTSUPP ? Errc::not_available : errc_of_io(-result), -result};
 }

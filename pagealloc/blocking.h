@@ -11,8 +11,9 @@ struct Outcome {
   int os_error = 0;
 };
 
-/// Tells the kernel how the file will be read through the page cache (posix_fadvise). Advice only.
-void advise(SharedFile& file) noexcept;
+/// Tells the kernel how the file will be read through the page cache by way of this descriptor:
+/// each open file description has its own readahead (posix_fadvise(2)). Advice only.
+void advise(SharedFile& file, int fd) noexcept;
 
 /// Moves op.run pages from the file to op.frame. Short transfers and EINTR are retried; the end of
 /// the file before the last byte is `truncated` (clause 10). Thread safe.

@@ -35,8 +35,6 @@ class FrameArena {
     return address >= memory_.data() && address < memory_.data() + memory_.size();
   }
   std::span<std::byte> memory() const noexcept { return memory_; }
-  std::uint32_t frames() const noexcept { return frames_; }
-  std::uint32_t free_frames() const noexcept { return free_; }
 
  private:
   FrameArena(os::Kernel& kernel, std::span<std::byte> mapping, std::uint32_t frames,

@@ -40,6 +40,7 @@ bool Future::await_ready() const noexcept {
 }
 
 void Future::await_suspend(std::coroutine_handle<> waiter) noexcept {
+  if (loop_->slots_[slot_].waiter) die("pagealloc: a future is awaited by two coroutines\n");
   loop_->slots_[slot_].waiter = waiter;
 }
 

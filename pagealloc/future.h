@@ -5,7 +5,7 @@
 //       if (read.result != Errc::ok) co_return;
 //       ...
 //     }
-//     copy_page(loop, 1, 2);
+//     if (!copy_page(loop, 1, 2)) ...  // the pool is empty: nothing ran
 //     loop.run();
 //
 // Nothing allocates after the Loop is made: operations come from a fixed table, coroutine frames
@@ -27,7 +27,8 @@ namespace pagealloc {
 class Loop;
 
 /// An operation that was started and will be done. Move-only; await it exactly once (awaiting it
-/// twice ends the process: the second wait would be for somebody else's operation). One that is
+/// twice, or from two coroutines, ends the process: the second wait would be for somebody else's
+/// operation, or the first would never end). One that is
 /// dropped unawaited gives its frame back by itself.
 class [[nodiscard]] Future {
  public:

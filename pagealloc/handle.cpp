@@ -39,7 +39,7 @@ std::size_t Handle::submit(std::span<Op* const> batch) noexcept {
     ++in_flight_;
     op->done_bytes = 0;
     if (op->verb == Verb::read) op->frame = nullptr;
-    shared_->in_flight().track(*op, path());
+    InFlight::clear(*op);
     start(*op);
   }
   return taken;
@@ -52,6 +52,7 @@ void Handle::start(Op& op) noexcept {
     admitted = Errc::bad_argument;  // not what stage() handed out
   }
   if (admitted != Errc::ok) return finish(op, {admitted, 0});
+  shared_->in_flight().track(op, path());
   switch (op.verb) {
     case Verb::read:
       return read(op);
@@ -108,12 +109,19 @@ bool Handle::lend(Op& op) noexcept {
   return op.frame != nullptr;
 }
 
+/// Is the frame of this write the page of a writable map itself?
+bool Handle::staged_in_place(const Op& op) const noexcept {
+  if (shared_->options().write_path != WritePath::map) return false;
+  return reinterpret_cast<std::uintptr_t>(op.frame) ==
+         reinterpret_cast<std::uintptr_t>(geometry_.base) + shared_->offset_of(op.page);
+}
+
 void Handle::finish(Op& op, blocking::Outcome outcome) noexcept {
   const bool failed_read = op.verb == Verb::read && outcome.result != Errc::ok;
   if (failed_read || op.verb == Verb::write) {
-    const bool ours = arena_.owns(op.frame) && arena_.run_at(op.frame) != 0;
-    if (ours) arena_.give(op.frame);
-    if (ours || failed_read) op.frame = nullptr;
+    const bool from_arena = arena_.owns(op.frame) && arena_.run_at(op.frame) != 0;
+    if (from_arena) arena_.give(op.frame);
+    if (from_arena || failed_read || staged_in_place(op)) op.frame = nullptr;
   }
   shared_->settle(op, outcome.result, outcome.os_error);
   done_.push(op);

@@ -42,6 +42,7 @@ class Handle : public PageFile {
   bool lend(Op& op) noexcept;
   /// The end of an operation: its result, its frames, its place in done(). Owner's thread only.
   void finish(Op& op, blocking::Outcome outcome) noexcept;
+  bool staged_in_place(const Op& op) const noexcept;
   /// For destructors of implementations that work in the background: waits for all in flight.
   void drain() noexcept;
 

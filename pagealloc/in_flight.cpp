@@ -9,6 +9,7 @@ namespace pagealloc {
 
 #ifdef NDEBUG
 
+void InFlight::clear(Op&) noexcept {}
 void InFlight::track(Op&, std::string_view) noexcept {}
 void InFlight::untrack(Op&) noexcept {}
 void InFlight::check_nothing_beyond(std::uint64_t, std::string_view) noexcept {}
@@ -24,6 +25,9 @@ bool overlaps(const Op& a, const Op& b) {
 }
 
 }  // namespace
+
+// An operation that precedes itself is in no list.
+void InFlight::clear(Op& op) noexcept { op.overlap_previous = &op; }
 
 void InFlight::track(Op& op, std::string_view path) noexcept {
   std::lock_guard lock(mutex_);
@@ -43,6 +47,7 @@ void InFlight::track(Op& op, std::string_view path) noexcept {
 }
 
 void InFlight::untrack(Op& op) noexcept {
+  if (op.overlap_previous == &op) return;
   std::lock_guard lock(mutex_);
   (op.overlap_previous == nullptr ? first_ : op.overlap_previous->overlap_next) = op.overlap_next;
   if (op.overlap_next != nullptr) op.overlap_next->overlap_previous = op.overlap_previous;

@@ -12,7 +12,10 @@ namespace pagealloc {
 /// Thread safe. In release builds nothing is kept, and every function does nothing.
 class InFlight {
  public:
-  /// Ends the process when `op` overlaps one that is in flight; else keeps it until untrack().
+  /// Before anything else is done with `op`: it is not in flight.
+  static void clear(Op& op) noexcept;
+  /// Ends the process when `op` overlaps one that is in flight; else keeps it until untrack(),
+  /// which passes over what was never tracked.
   void track(Op& op, std::string_view path) noexcept;
   void untrack(Op& op) noexcept;
   /// Ends the process when something in flight reaches beyond the first `pages` pages.

@@ -51,7 +51,9 @@ std::string cause_of(const PageFile& file, const Op& op) {
                                file.geometry().frames)
                  : fmt::format("no free frame, all {} are lent or staged", file.geometry().frames);
     case Errc::disk_full:
-      return fmt::format("cannot {}, nothing was changed", name_of(op.verb));
+      return fmt::format(
+          "cannot {}, {}", name_of(op.verb),
+          op.verb == Verb::punch ? "part of it may have been freed" : "nothing was changed");
     case Errc::truncated:
       return file.geometry().base == nullptr
                  ? "the file was made shorter by somebody else while it was open"

@@ -89,7 +89,8 @@ class PageFile {
   virtual void release(std::byte* frame, std::uint32_t run) noexcept = 0;
 
   /// Makes the file `pages` long; new pages really are allocated, so a full disk shows here and
-  /// leaves the file as it was (clause 11). Durable after the next sync. May block and allocate.
+  /// leaves the file as it was (clause 11). Pages that are cut off must be neither in flight nor
+  /// lent (clause 7). Durable after the next sync. May block and allocate.
   [[nodiscard]] virtual Result<void> resize(std::uint64_t pages) noexcept = 0;
 
   /// A handle for another thread: same file, same poison, frames of its own. The two may be used
@@ -161,8 +162,8 @@ class [[nodiscard]] PageRef {
 };
 
 // --- Blocking helpers ---------------------------------------------------------------------------
-// One operation, start to end. Precondition: nothing else is in flight on this handle; checked, and
-// the end of the process otherwise.
+// One operation, start to end. Precondition: nothing else is in flight on this handle; where it
+// shows, because something else is full or comes back first, the end of the process.
 
 /// Lends `run` pages from `page`.
 [[nodiscard]] Result<PageRef> read_page(PageFile& file, PageId page, std::uint32_t run = 1);

@@ -13,6 +13,7 @@
 #include <filesystem>
 
 #include "pagealloc/holes.h"
+#include "pagealloc/uninterrupted.h"
 
 namespace pagealloc {
 
@@ -86,15 +87,12 @@ bool holds_pages(unsigned mode) { return S_ISREG(mode) || S_ISBLK(mode); }
 
 /// EINVAL and EROFS: this file system keeps nothing that could be lost (fsync(2)).
 int fsync_all(os::Kernel& kernel, int fd) {
-  int result = 0;
-  do {
-    result = kernel.fsync(fd);
-  } while (result == -EINTR);
+  const int result = uninterrupted([&] { return kernel.fsync(fd); });
   return result == -EINVAL || result == -EROFS ? 0 : result;
 }
 
-/// Where the file's own name is: a symbolic link that leads to it is somebody else's entry.
-std::string directory_of(os::Kernel& kernel, std::filesystem::path path) {
+/// The file's own name: a symbolic link that leads to it is somebody else's entry.
+std::filesystem::path own_name(os::Kernel& kernel, std::filesystem::path path) {
   constexpr int links_max = 40;  // as many as the kernel follows (path_resolution(7))
   std::array<char, PATH_MAX> target{};
   for (int link = 0; link < links_max; ++link) {
@@ -102,7 +100,7 @@ std::string directory_of(os::Kernel& kernel, std::filesystem::path path) {
     if (length <= 0) break;  // not a link
     path = path.parent_path() / std::string_view(target.data(), static_cast<std::size_t>(length));
   }
-  return path.has_parent_path() ? path.parent_path().string() : ".";
+  return path;
 }
 
 }  // namespace
@@ -135,10 +133,13 @@ void SharedFile::remove_created() noexcept {
   struct statx named{};
   struct statx opened{};
   constexpr unsigned mask = STATX_INO | STATX_SIZE;
-  if (kernel_.statx(AT_FDCWD, path_.c_str(), AT_SYMLINK_NOFOLLOW, mask, &named) < 0) return;
+  const std::filesystem::path name = own_name(kernel_, path_);
+  if (kernel_.statx(AT_FDCWD, name.c_str(), AT_SYMLINK_NOFOLLOW, mask, &named) < 0) return;
   if (fd_ >= 0 && kernel_.statx(fd_, "", AT_EMPTY_PATH, mask, &opened) < 0) return;
   const bool ours = fd_ < 0 || same_file(named, opened);
-  if (ours && named.stx_size == 0) (void)kernel_.unlink(path_.c_str());
+  if (!ours || named.stx_size != 0 || kernel_.unlink(name.c_str()) < 0) return;
+  // Its name may have been made durable before something else failed.
+  if (options_.sync_at_open) (void)sync_name();
 }
 
 Error SharedFile::error(Errc code, int os_error, std::string cause) const {
@@ -173,16 +174,23 @@ Result<void> SharedFile::open_descriptor(Direct direct) {
   return {};
 }
 
-// O_EXCL first, to know whose file it is: one that was made here goes again if open() fails.
+// O_EXCL first, to know whose file it is: one that was made here goes again if open() fails. A
+// symbolic link that leads nowhere is in O_EXCL's way, and no file yet.
 int SharedFile::open_or_create(int flags) {
   constexpr unsigned mode = 0666;  // less the umask
-  if (options_.create && !created_) {
-    const int fd = kernel_.open(path_.c_str(), flags | O_CREAT | O_EXCL, mode);
-    // Most file systems have made the file when they find that they must refuse O_DIRECT.
-    created_ = fd >= 0 || fd == -EINVAL;
-    if (fd != -EEXIST) return fd;
+  const auto open = [&](int more) {
+    return uninterrupted([&] { return kernel_.open(path_.c_str(), flags | more, mode); });
+  };
+  if (!options_.create || created_) return open(created_ ? O_CREAT : 0);
+  int fd = open(O_CREAT | O_EXCL);
+  if (fd == -EEXIST) {
+    fd = open(0);
+    if (fd != -ENOENT) return fd;
+    fd = open(O_CREAT);
   }
-  return kernel_.open(path_.c_str(), flags | (created_ ? O_CREAT : 0), mode);
+  // Most file systems have made the file when they find that they must refuse O_DIRECT.
+  created_ = fd >= 0 || fd == -EINVAL;
+  return fd;
 }
 
 Result<int> SharedFile::reopen() const {
@@ -227,7 +235,6 @@ Result<void> SharedFile::measure() {
     mark_sparse();
   }
   pages_.store(bytes / options_.page_bytes, std::memory_order_release);
-  pages_most_.store(pages(), std::memory_order_release);
   geometry_.page_bytes = options_.page_bytes;
   geometry_.read_only = options_.read_only;
   geometry_.write_through = options_.write_through;
@@ -278,15 +285,17 @@ Result<void> SharedFile::make_durable() {
   if (const int result = fsync_all(kernel_, fd_); result < 0) {
     return std::unexpected(error(Errc::io, -result, "cannot make the file durable, fsync failed"));
   }
-  return sync_name(directory_of(kernel_, path_));
+  return sync_name();
 }
 
-Result<void> SharedFile::sync_name(const std::string& directory) {
+Result<void> SharedFile::sync_name() {
+  const std::filesystem::path name = own_name(kernel_, path_);
+  const std::string directory = name.has_parent_path() ? name.parent_path().string() : ".";
   const int fd = kernel_.open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   int result = 0;
   if (fd == -EACCES) {
     // It may be passed through and not read. The whole file system has it, too.
-    result = kernel_.syncfs(fd_);
+    result = uninterrupted([&] { return kernel_.syncfs(fd_); });
   } else if (fd < 0) {
     return std::unexpected(error(
         errc_of_open(-fd), -fd, fmt::format("cannot open its directory {} to sync it", directory)));
@@ -301,22 +310,23 @@ Result<void> SharedFile::sync_name(const std::string& directory) {
 }
 
 Errc SharedFile::failed() const noexcept {
-  if (map_faults_.load(std::memory_order_acquire) != 0) return map_failure();
+  if (map_faults_.count.load(std::memory_order_acquire) != 0) return map_failure();
   return poisoned_.load(std::memory_order_acquire) ? Errc::poisoned : Errc::ok;
 }
 
-// The signal is the same for a page behind the end and for one that the disk could not deliver.
+// The signal is the same for a page behind the end and for one that the disk could not deliver;
+// where the page was tells them apart. A device has no end that moves, and statx no length of it.
 Errc SharedFile::map_failure() const noexcept {
-  Errc known = map_failure_.load(std::memory_order_acquire);
+  const Errc known = map_failure_.load(std::memory_order_acquire);
   if (known != Errc::ok) return known;
   struct statx now{};
   const int result = kernel_.statx(fd_, "", AT_EMPTY_PATH, STATX_SIZE, &now);
-  // Against the longest it ever was: our own resize may have cut off a page that was lent.
-  const std::uint64_t most_bytes =
-      pages_most_.load(std::memory_order_acquire) * geometry_.page_bytes;
-  const Errc found = result == 0 && now.stx_size >= most_bytes ? Errc::io : Errc::truncated;
+  const bool inside = map_faults_.offset_bytes.load(std::memory_order_relaxed) < now.stx_size;
+  const bool disk = geometry_.fixed_size || (result == 0 && inside);
   // The first answer stays: what has failed must not change its name.
-  return map_failure_.compare_exchange_strong(known, found) ? found : known;
+  Errc first = Errc::ok;
+  const Errc found = disk ? Errc::io : Errc::truncated;
+  return map_failure_.compare_exchange_strong(first, found) ? found : first;
 }
 
 Errc SharedFile::admit(const Op& op) const noexcept {
@@ -367,11 +377,7 @@ Result<void> SharedFile::check_length() {
 }
 
 int SharedFile::reserve(int mode, std::uint64_t offset_bytes, std::uint64_t length_bytes) noexcept {
-  int result = 0;
-  do {
-    result = kernel_.fallocate(fd_, mode, offset_bytes, length_bytes);
-  } while (result == -EINTR);
-  return result;
+  return uninterrupted([&] { return kernel_.fallocate(fd_, mode, offset_bytes, length_bytes); });
 }
 
 // Space first, length then: a full disk must leave the length as it was, and fallocate never makes
@@ -387,7 +393,8 @@ int SharedFile::grow(std::uint64_t before_bytes, std::uint64_t after_bytes) {
   // has begun to use it, because so far we have not changed that.
   const bool length_unchanged = reserved < 0 && reserved != -EOPNOTSUPP;
   if (length_unchanged && !check_length()) return result;
-  if (kernel_.ftruncate(fd_, before_bytes) < 0) poison();
+  // What cannot be given back leaves the file with a length that nobody asked for.
+  if (uninterrupted([&] { return kernel_.ftruncate(fd_, before_bytes); }) < 0) poison();
   return result;
 }
 
@@ -441,18 +448,13 @@ Result<void> SharedFile::resize(std::uint64_t pages) {
     result = grow(before_bytes, after_bytes);
   } else if (after_bytes < before_bytes) {
     pages_.store(pages, std::memory_order_release);  // first: nothing new may start out there
-    do {
-      result = kernel_.ftruncate(fd_, after_bytes);
-    } while (result == -EINTR);
+    result = uninterrupted([&] { return kernel_.ftruncate(fd_, after_bytes); });
     if (result < 0) pages_.store(before_bytes / geometry_.page_bytes, std::memory_order_release);
   }
   if (result < 0) {
     return std::unexpected(error(errc_of_io(-result), -result,
                                  fmt::format("cannot resize from {} to {} pages",
                                              before_bytes / geometry_.page_bytes, pages)));
-  }
-  if (pages > pages_most_.load(std::memory_order_relaxed)) {
-    pages_most_.store(pages, std::memory_order_release);
   }
   pages_.store(pages, std::memory_order_release);
   return {};

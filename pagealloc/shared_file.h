@@ -43,7 +43,7 @@ class SharedFile {
   }
   Errc failed() const noexcept;
 
-  /// May this operation be started? ok, or the reason why it is refused. No system call.
+  /// May this operation be started? ok, or the reason why it is refused.
   Errc admit(const Op& op) const noexcept;
   /// What a failed transfer means. A full disk is survivable when nothing has been changed: nothing
   /// was moved, and the page cache was to take it. A direct or write-through write may have reached
@@ -72,7 +72,7 @@ class SharedFile {
   Result<int> reopen() const;
 
   /// Where the SIGBUS handler counts pages of the map that could not be had.
-  std::atomic<std::uint32_t>& map_faults() noexcept { return map_faults_; }
+  os::MapFaults& map_faults() noexcept { return map_faults_; }
 
   InFlight& in_flight() noexcept { return in_flight_; }
 
@@ -87,7 +87,7 @@ class SharedFile {
   Result<void> find_alignment();
   Result<void> give_up_direct();
   Result<void> make_durable();
-  Result<void> sync_name(const std::string& directory);
+  Result<void> sync_name();
   Errc map_failure() const noexcept;
   void remove_created() noexcept;
   Result<void> check_length();
@@ -103,10 +103,9 @@ class SharedFile {
   bool created_ = false;  // by this open, which has not succeeded yet
   std::uint64_t limit_bytes_ = UINT64_MAX;
   std::atomic<std::uint64_t> pages_{0};
-  std::atomic<std::uint64_t> pages_most_{0};  // ever
   std::atomic<bool> poisoned_{false};
   std::atomic<bool> sparse_{false};
-  std::atomic<std::uint32_t> map_faults_{0};
+  os::MapFaults map_faults_;
   mutable std::atomic<Errc> map_failure_{Errc::ok};  // why; asked once
   std::mutex resize_mutex_;
   SyncGroup sync_group_;

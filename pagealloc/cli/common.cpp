@@ -205,6 +205,9 @@ Options for_length(Options options, std::uint64_t pages) {
 Result<std::unique_ptr<PageFile>> open_grown(const FileArgs& args, const Options& options,
                                              std::uint64_t pages) {
   const std::uint64_t bytes = pages * options.page_bytes;
+  struct statx before{};
+  const bool existed = os::linux_kernel().statx(AT_FDCWD, args.path.c_str(), AT_SYMLINK_NOFOLLOW,
+                                                STATX_TYPE, &before) == 0;
   auto file = pagealloc::open(args.path, for_length(options, pages));
   if (!file || (*file)->pages() >= pages) return file;
   if ((*file)->geometry().fixed_size) {
@@ -213,8 +216,11 @@ Result<std::unique_ptr<PageFile>> open_grown(const FileArgs& args, const Options
                  fmt::format("beyond the end of a block device of {} pages", (*file)->pages()), 0,
                  pages - 1, bytes - options.page_bytes));
   }
-  if (auto grown = (*file)->resize(pages); !grown) return std::unexpected(grown.error());
-  return file;
+  auto grown = (*file)->resize(pages);
+  if (grown) return file;
+  // A file that was made for this page, and is still empty, goes again.
+  if (!existed && (*file)->pages() == 0) (void)os::linux_kernel().unlink(args.path.c_str());
+  return std::unexpected(grown.error());
 }
 
 Result<Descriptor> Descriptor::open(const std::string& path, int flags, unsigned mode) {

@@ -14,7 +14,8 @@ struct Args {
   bool no_sync = false;
 };
 
-// Everything that can be refused is refused before the file is created or grown.
+// What can be refused is refused before the file is created or grown; what the disk refuses, a
+// length or its space, leaves no new file behind.
 Result<void> write(const Args& args) {
   auto options = options_of(args.file);
   if (!options) return std::unexpected(options.error());

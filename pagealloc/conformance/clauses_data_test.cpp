@@ -152,7 +152,13 @@ TEST_P(Contract, C10_short_transfers_are_completed) {
 }
 
 TEST_P(Contract, C10_interrupted_calls_are_repeated) {
+  kernel_.fail_next(os::Call::open, EINTR);
   auto file = open_filled(8);
+  kernel_.fail_next(os::Call::ftruncate, EINTR);
+  EXPECT_TRUE(file->resize(7));
+  kernel_.fail_next(os::Call::fallocate, EINTR);
+  EXPECT_TRUE(file->resize(8));
+  ASSERT_EQ(write(*file, 7, 0), Errc::ok);
   for (const os::Call call : {os::Call::preadv, os::Call::pwritev, sync_call()}) {
     kernel_.fail_next(call, EINTR);
     kernel_.fail_next(call, EINTR);

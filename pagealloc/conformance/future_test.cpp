@@ -64,6 +64,8 @@ Task await_twice(Loop& loop) {
   (void)co_await future;
 }
 
+Task await(Loop&, Future& future) { (void)co_await future; }
+
 Task drop(Loop& loop, PageId page) {
   (void)loop.read(page);
   co_return;
@@ -144,6 +146,14 @@ TEST_P(FutureTest, awaiting_twice_ends_the_process) {
         loop.run();
       },
       "awaited twice");
+  EXPECT_DEATH(
+      {
+        Loop loop(*file_);
+        Future future = loop.sync();
+        (void)await(loop, future);
+        (void)await(loop, future);
+      },
+      "awaited by two coroutines");
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, FutureTest, ::testing::ValuesIn(implementations()),

@@ -161,12 +161,16 @@ std::int64_t TestKernel::pwritev(int fd, const iovec* iov, int n, std::uint64_t 
   return base_.pwritev(fd, &part, 1, offset);
 }
 
-int TestKernel::fdatasync(int fd) noexcept {
+void TestKernel::enter_sync() {
   const unsigned inside = ++syncs_inside_;
   for (unsigned most = syncs_at_once_; inside > most;) {
     if (syncs_at_once_.compare_exchange_weak(most, inside)) break;
   }
   for (int turn = 0; slow_syncs_ && turn < 2000; ++turn) std::this_thread::yield();
+}
+
+int TestKernel::fdatasync(int fd) noexcept {
+  enter_sync();
   const int fault = note({.call = Call::fdatasync, .fd = fd});
   const int result = fault < 0 ? fault : base_.fdatasync(fd);
   --syncs_inside_;
@@ -207,8 +211,11 @@ int TestKernel::fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t 
 }
 
 int TestKernel::msync(void* address, std::size_t bytes, int flags) noexcept {
+  enter_sync();
   const int fault = note({.call = Call::msync, .bytes = bytes, .flags = flags});
-  return fault < 0 ? fault : base_.msync(address, bytes, flags);
+  const int result = fault < 0 ? fault : base_.msync(address, bytes, flags);
+  --syncs_inside_;
+  return result;
 }
 
 std::expected<std::unique_ptr<os::Ring>, int> TestKernel::io_uring_setup(unsigned entries,

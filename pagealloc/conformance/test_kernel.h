@@ -39,8 +39,8 @@ class TestKernel final : public os::Kernel {
   void pretend_length(std::uint64_t bytes) { pretended_bytes_ = bytes; }
   /// While not 0, transfers move about half, a multiple of `unit_bytes`.
   void set_short_transfers(std::size_t unit_bytes) { short_unit_bytes_ = unit_bytes; }
-  /// The most calls of fdatasync that were inside at the same time. With `slow_syncs` each lets
-  /// the other threads run first, so that those that may come in do.
+  /// The most calls of fdatasync and msync that were inside at the same time. With `slow_syncs`
+  /// each lets the other threads run first, so that those that may come in do.
   void set_slow_syncs(bool on) { slow_syncs_ = on; }
   unsigned syncs_at_once() const { return syncs_at_once_; }
   /// While set, preadv of pool threads waits. Only for operations executed by workers.
@@ -78,8 +78,7 @@ class TestKernel final : public os::Kernel {
     return base_.madvise(address, bytes, advice);
   }
   int msync(void* address, std::size_t bytes, int flags) noexcept override;
-  int guard(void* address, std::size_t bytes,
-            std::atomic<std::uint32_t>* faults) noexcept override {
+  int guard(void* address, std::size_t bytes, os::MapFaults* faults) noexcept override {
     return base_.guard(address, bytes, faults);
   }
   void unguard(void* address) noexcept override { base_.unguard(address); }
@@ -101,6 +100,7 @@ class TestKernel final : public os::Kernel {
   /// Logs the call; returns -errno when it is to fail, else 0.
   int note(Record record);
   std::size_t shortened(std::size_t bytes) const;
+  void enter_sync();
 
   os::Kernel& base_;
   mutable std::mutex mutex_;

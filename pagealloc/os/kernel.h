@@ -109,6 +109,13 @@ class Workers {
   virtual void wait(std::uint64_t pieces) noexcept = 0;
 };
 
+/// What guard() saw: pages of a map that could not be had.
+struct MapFaults {
+  std::atomic<std::uint32_t> count{0};
+  /// Where in the guarded range one of the first of them was; of no meaning while count is 0.
+  std::atomic<std::uint64_t> offset_bytes{0};
+};
+
 /// The kernel. All functions are thread safe. Paths are NUL-terminated.
 class Kernel {
  public:
@@ -141,10 +148,9 @@ class Kernel {
   virtual int msync(void* address, std::size_t bytes, int flags) noexcept = 0;
 
   /// From now on a SIGBUS inside [address, address + bytes) does not end the process: the page
-  /// that cannot be had is replaced by zeros and *faults is incremented. Other SIGBUS go on to
-  /// whatever handler there was. 0, or -ENOMEM when too many ranges are guarded.
-  virtual int guard(void* address, std::size_t bytes,
-                    std::atomic<std::uint32_t>* faults) noexcept = 0;
+  /// that cannot be had is replaced by zeros and counted. Other SIGBUS go on to whatever handler
+  /// there was. 0, or -ENOMEM when too many ranges are guarded.
+  virtual int guard(void* address, std::size_t bytes, MapFaults* faults) noexcept = 0;
   /// Ends guard(); call it before munmap.
   virtual void unguard(void* address) noexcept = 0;
 

@@ -60,7 +60,7 @@ T or_errno(T result) noexcept {
 struct GuardedRange {
   std::atomic<std::uintptr_t> begin{0};
   std::atomic<std::uintptr_t> end{0};  // 0: the slot is free
-  std::atomic<std::atomic<std::uint32_t>*> faults{nullptr};
+  std::atomic<MapFaults*> faults{nullptr};
 };
 
 constexpr std::size_t guarded_ranges_max = 256;
@@ -85,10 +85,14 @@ void on_sigbus(int signal_number, siginfo_t* info, void* context) {
   const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
   for (GuardedRange& range : guarded_ranges) {
     const std::uintptr_t end = range.end.load(std::memory_order_acquire);
-    if (address >= end || address < range.begin.load(std::memory_order_acquire)) continue;
+    const std::uintptr_t begin = range.begin.load(std::memory_order_acquire);
+    if (address >= end || address < begin) continue;
     // Counted first: once the zeros are there, another thread may read them without a fault.
-    if (auto* faults = range.faults.load(std::memory_order_acquire)) {
-      faults->fetch_add(1, std::memory_order_release);
+    if (MapFaults* faults = range.faults.load(std::memory_order_acquire)) {
+      if (faults->count.load(std::memory_order_relaxed) == 0) {
+        faults->offset_bytes.store(address - begin, std::memory_order_relaxed);
+      }
+      faults->count.fetch_add(1, std::memory_order_release);
     }
     const auto page_bytes = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
     void* page = reinterpret_cast<void*>(address & ~(page_bytes - 1));
@@ -356,8 +360,7 @@ class LinuxKernel final : public Kernel {
     return or_errno(::msync(address, bytes, flags));
   }
 
-  int guard(void* address, std::size_t bytes,
-            std::atomic<std::uint32_t>* faults) noexcept override {
+  int guard(void* address, std::size_t bytes, MapFaults* faults) noexcept override {
     install_sigbus_handler();
     std::lock_guard lock(guard_mutex);
     for (GuardedRange& range : guarded_ranges) {
