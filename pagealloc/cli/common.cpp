@@ -202,12 +202,22 @@ Options for_length(Options options, std::uint64_t pages) {
   return options;
 }
 
+bool exists(const std::string& path) {
+  struct statx found{};
+  return os::linux_kernel().statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE,
+                                  &found) == 0;
+}
+
+Result<void> grow(const std::string& path, PageFile& file, std::uint64_t pages, bool made) {
+  auto grown = file.resize(pages);
+  if (!grown && made && file.pages() == 0) (void)os::linux_kernel().unlink(path.c_str());
+  return grown;
+}
+
 Result<std::unique_ptr<PageFile>> open_grown(const FileArgs& args, const Options& options,
                                              std::uint64_t pages) {
   const std::uint64_t bytes = pages * options.page_bytes;
-  struct statx before{};
-  const bool existed = os::linux_kernel().statx(AT_FDCWD, args.path.c_str(), AT_SYMLINK_NOFOLLOW,
-                                                STATX_TYPE, &before) == 0;
+  const bool made = !exists(args.path);
   auto file = pagealloc::open(args.path, for_length(options, pages));
   if (!file || (*file)->pages() >= pages) return file;
   if ((*file)->geometry().fixed_size) {
@@ -216,11 +226,10 @@ Result<std::unique_ptr<PageFile>> open_grown(const FileArgs& args, const Options
                  fmt::format("beyond the end of a block device of {} pages", (*file)->pages()), 0,
                  pages - 1, bytes - options.page_bytes));
   }
-  auto grown = (*file)->resize(pages);
-  if (grown) return file;
-  // A file that was made for this page, and is still empty, goes again.
-  if (!existed && (*file)->pages() == 0) (void)os::linux_kernel().unlink(args.path.c_str());
-  return std::unexpected(grown.error());
+  if (auto grown = grow(args.path, **file, pages, made); !grown) {
+    return std::unexpected(grown.error());
+  }
+  return file;
 }
 
 Result<Descriptor> Descriptor::open(const std::string& path, int flags, unsigned mode) {

@@ -102,6 +102,10 @@ Result<std::string> content_of(const FileArgs& args, PageId page, const std::str
 Result<void> check_page_number(const FileArgs& args, PageId page);
 /// Options for a file that may be missing and shall be able to grow to `pages` pages.
 Options for_length(Options options, std::uint64_t pages);
+/// Grows the file to `pages` pages. One that was made for them goes again when that fails.
+Result<void> grow(const std::string& path, PageFile& file, std::uint64_t pages, bool made);
+/// Is there anything of this name?
+bool exists(const std::string& path);
 /// Opens the file, creating it when missing, grown to at least `pages` pages.
 Result<std::unique_ptr<PageFile>> open_grown(const FileArgs& args, const Options& options,
                                              std::uint64_t pages);

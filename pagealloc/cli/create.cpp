@@ -13,7 +13,7 @@ struct Args {
   std::uint64_t pages = 0;
 };
 
-Error exists(const Args& args, std::uint64_t bytes) {
+Error holds(const Args& args, std::uint64_t bytes) {
   return error_at(args.file.path, Errc::cannot_open,
                   fmt::format("exists already and holds {} bytes; nothing was changed", bytes));
 }
@@ -25,21 +25,21 @@ Result<void> create(const Args& args) {
     if (auto good = check_page_number(args.file, args.pages - 1); !good) return good;
   }
   // Looked at before open(), which would only say that the size is no multiple of the page size.
-  // An empty file is taken: there is nothing to lose in it, and a create that failed for a full
-  // disk can be repeated.
+  // An empty file is taken: there is nothing to lose in it.
   struct statx before{};
   const int found = os::linux_kernel().statx(AT_FDCWD, args.file.path.c_str(), 0,
                                              STATX_TYPE | STATX_SIZE, &before);
   if (found == 0 && S_ISREG(before.stx_mode) && before.stx_size > 0) {
-    return std::unexpected(exists(args, before.stx_size));
+    return std::unexpected(holds(args, before.stx_size));
   }
   // Opened at length 0 first: whoever filled the file since then must not see it grow.
+  const bool made = !exists(args.file.path);
   auto file = pagealloc::open(args.file.path, for_length(*options, args.pages));
   if (!file) return std::unexpected(file.error());
   if ((*file)->pages() > 0) {
-    return std::unexpected(exists(args, (*file)->pages() * args.file.page_bytes));
+    return std::unexpected(holds(args, (*file)->pages() * args.file.page_bytes));
   }
-  if (auto grown = (*file)->resize(args.pages); !grown) return grown;
+  if (auto grown = grow(args.file.path, **file, args.pages, made); !grown) return grown;
   if (auto durable = sync(**file); !durable) return durable;
   return print(fmt::format("{}: created, {} pages of {} bytes, durable\n", args.file.path,
                            args.pages, args.file.page_bytes));

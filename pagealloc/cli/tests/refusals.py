@@ -239,7 +239,12 @@ class Environment(CliTest):
         self.assertEqual(self.ok("read", file, 3, "--impl", impl), b"keep\n")
         new = disk / "new.pa"
         self.fails(DISK_FULL, "No space left", "create", new, "--pages", 1000, "--impl", impl)
-        self.assertEqual(new.stat().st_size, 0)
+        self.assertFalse(new.exists())
+        self.fails(DISK_FULL, "No space left", "write", new, 1000, "x", "--impl", impl)
+        self.assertFalse(new.exists())
+        new.touch()
+        self.fails(DISK_FULL, "No space left", "create", new, "--pages", 1000, "--impl", impl)
+        self.assertTrue(new.exists())  # it was there before
 
         # A hole of a disk that filled up meanwhile.
         self.ok("punch", file, 1, "--impl", impl)
