@@ -47,8 +47,8 @@ void InFlight::track(Op& op, std::string_view path) noexcept {
 }
 
 void InFlight::untrack(Op& op) noexcept {
+  std::lock_guard lock(mutex_);  // neighbours change an operation's links
   if (op.overlap_previous == &op) return;
-  std::lock_guard lock(mutex_);
   (op.overlap_previous == nullptr ? first_ : op.overlap_previous->overlap_next) = op.overlap_next;
   if (op.overlap_next != nullptr) op.overlap_next->overlap_previous = op.overlap_previous;
 }
