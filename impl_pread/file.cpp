@@ -72,8 +72,7 @@ void File::begin(Op& op) noexcept {
 
 void File::advance(std::size_t wanted) noexcept {
   if (workers_ == nullptr) return;
-  // The caller is the only one of one: polling must get it somewhere, too.
-  if (wanted == 0 && shared().options().threads == 1) (void)workers_->help();
+  if (wanted == 0) workers_->poll();
   collect();
   while (done() < wanted) {
     // Instead of sleeping until a worker is done, do a worker's work: waking a thread up costs as

@@ -197,8 +197,11 @@ Result<int> SharedFile::reopen() const {
   const int flags = O_CLOEXEC | (options_.read_only ? O_RDONLY : O_RDWR) |
                     (geometry_.direct ? O_DIRECT : 0) | (options_.write_through ? O_DSYNC : 0);
   // By its descriptor, because a relative path, or the name, may lead somewhere else by now.
-  int fd = kernel_.open(fmt::format("/proc/self/fd/{}", fd_).c_str(), flags, 0);
-  if (fd < 0) fd = kernel_.open(path_.c_str(), flags, 0);
+  const auto open = [&](const std::string& name) {
+    return uninterrupted([&] { return kernel_.open(name.c_str(), flags, 0); });
+  };
+  int fd = open(fmt::format("/proc/self/fd/{}", fd_));
+  if (fd < 0) fd = open(path_);
   if (fd < 0) return std::unexpected(error(errc_of_open(-fd), -fd, "cannot open once more"));
   struct statx first{};
   struct statx second{};
@@ -291,7 +294,8 @@ Result<void> SharedFile::make_durable() {
 Result<void> SharedFile::sync_name() {
   const std::filesystem::path name = own_name(kernel_, path_);
   const std::string directory = name.has_parent_path() ? name.parent_path().string() : ".";
-  const int fd = kernel_.open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  const int fd = uninterrupted(
+      [&] { return kernel_.open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
   int result = 0;
   if (fd == -EACCES) {
     // It may be passed through and not read. The whole file system has it, too.

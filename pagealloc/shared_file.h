@@ -80,7 +80,7 @@ class SharedFile {
 
  private:
   SharedFile(os::Kernel& kernel, std::string path, const Options& options)
-      : kernel_(kernel), path_(std::move(path)), options_(options) {}
+      : kernel_(kernel), path_(std::move(path)), options_(options), sync_group_(kernel) {}
   Result<void> open_descriptor(Direct direct);
   int open_or_create(int flags);
   Result<void> measure();

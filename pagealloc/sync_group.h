@@ -6,15 +6,19 @@
 // served together by the next, which begins after all their writes: that is group commit.
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 
+#include "pagealloc/os/kernel.h"
+
 namespace pagealloc {
 
-/// Thread safe.
+/// Thread safe. Waiting goes through the kernel, because a simulated one must know who waits.
 class SyncGroup {
  public:
+  explicit SyncGroup(os::Kernel& kernel) : kernel_(kernel) {}
+
   /// Returns when a call of `sync` that began after this one was entered has ended: 0, or its
   /// -errno. After the first failure nothing is called any more and everybody gets that failure.
   template <typename Sync>
@@ -23,7 +27,10 @@ class SyncGroup {
     const std::uint64_t ticket = ++last_ticket_;
     while (failure_ == 0 && covered_ < ticket) {
       if (running_) {
-        ended_.wait(lock);
+        const std::uint32_t ended = ended_.load(std::memory_order_relaxed);
+        lock.unlock();
+        kernel_.wait(ended_, ended);
+        lock.lock();
         continue;
       }
       running_ = true;
@@ -34,14 +41,16 @@ class SyncGroup {
       running_ = false;
       if (result < 0) failure_ = result;
       covered_ = covers;
-      ended_.notify_all();
+      ended_.fetch_add(1, std::memory_order_relaxed);
+      kernel_.wake_all(ended_);
     }
     return failure_;
   }
 
  private:
+  os::Kernel& kernel_;
   std::mutex mutex_;
-  std::condition_variable ended_;
+  std::atomic<std::uint32_t> ended_ = 0;  // calls of `sync` that have, changed under mutex_
   std::uint64_t last_ticket_ = 0;
   std::uint64_t covered_ = 0;  // every ticket up to this one has been served
   int failure_ = 0;

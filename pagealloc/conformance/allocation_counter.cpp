@@ -10,7 +10,16 @@
 namespace pagealloc::conformance {
 namespace {
 std::atomic<std::uint64_t> count{0};
+constinit thread_local unsigned uncounted = 0;
+
+void note() {
+  if (uncounted == 0) ++count;
 }
+}  // namespace
+
+Uncounted::Uncounted() { ++uncounted; }
+Uncounted::~Uncounted() { --uncounted; }
+
 std::uint64_t allocations() {
 #ifdef COUNT_THROUGH_SANITIZER
   extern void install_sanitizer_hook();
@@ -30,7 +39,7 @@ extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const
 namespace pagealloc::conformance {
 void install_sanitizer_hook() {
   static const int installed = __sanitizer_install_malloc_and_free_hooks(
-      [](const volatile void*, std::size_t) { ++count; }, [](const volatile void*) {});
+      [](const volatile void*, std::size_t) { note(); }, [](const volatile void*) {});
   (void)installed;
 }
 }  // namespace pagealloc::conformance
@@ -48,19 +57,19 @@ void* __libc_memalign(std::size_t alignment, std::size_t bytes);
 // NOLINTEND(bugprone-reserved-identifier)
 
 void* malloc(std::size_t bytes) {
-  ++pagealloc::conformance::count;
+  pagealloc::conformance::note();
   return __libc_malloc(bytes);
 }
 void* calloc(std::size_t members, std::size_t bytes) {
-  ++pagealloc::conformance::count;
+  pagealloc::conformance::note();
   return __libc_calloc(members, bytes);
 }
 void* realloc(void* memory, std::size_t bytes) {
-  ++pagealloc::conformance::count;
+  pagealloc::conformance::note();
   return __libc_realloc(memory, bytes);
 }
 void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
-  ++pagealloc::conformance::count;
+  pagealloc::conformance::note();
   return __libc_memalign(alignment, bytes);
 }
 }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <thread>
 
 #include "pagealloc/conformance/contract.h"
@@ -171,7 +170,7 @@ TEST_P(Contract, C11_a_failed_write_poisons) {
   if (stores_into_map()) {
     // Stores do not fail: what could not be written shows at msync, tested above. The failure
     // that a write can have here is that the file has been cut off.
-    std::filesystem::resize_file(path(), 0);
+    files_.resize(path(), 0);
     std::byte* frame = file->stage(3, 1);
     ASSERT_NE(frame, nullptr);
     frame[0] = std::byte{1};
@@ -218,7 +217,7 @@ TEST_P(Contract, C11_what_a_stranger_wrote_survives_a_resize) {
     EXPECT_EQ(resized.error().code, Errc::bad_argument);
     EXPECT_NE(resized.error().text().find("somebody else has made it longer"), std::string::npos);
   }
-  EXPECT_EQ(std::filesystem::file_size(path()), 20 * page_bytes);
+  EXPECT_EQ(files_.size(path()), 20 * page_bytes);
   EXPECT_EQ(raw_page(19), pattern(19, 1));
   EXPECT_EQ(file->failed(), Errc::ok);
 }
@@ -230,7 +229,7 @@ TEST_P(Contract, C11_a_full_disk_shows_at_resize_and_is_survived) {
   ASSERT_FALSE(grown) << "resize must really allocate";
   EXPECT_EQ(grown.error().code, Errc::disk_full);
   EXPECT_EQ(file->pages(), 8U);
-  EXPECT_EQ(std::filesystem::file_size(path()), 8U * file->geometry().page_bytes);
+  EXPECT_EQ(files_.size(path()), 8U * file->geometry().page_bytes);
   EXPECT_EQ(file->failed(), Errc::ok);
 
   if (!stores_into_map()) {  // a hole that nobody knew of: the write itself finds the disk full
@@ -250,7 +249,7 @@ TEST_P(Contract, C11_a_full_disk_shows_at_resize_and_is_survived) {
   ASSERT_TRUE(sync(*file));
   EXPECT_EQ(raw_page(11), pattern(11, 1));
   ASSERT_TRUE(file->resize(4));
-  EXPECT_EQ(std::filesystem::file_size(path()), 4U * file->geometry().page_bytes);
+  EXPECT_EQ(files_.size(path()), 4U * file->geometry().page_bytes);
   EXPECT_EQ(run_one(*file, Op{.page = 4}).result, Errc::beyond_end);
 }
 
@@ -271,16 +270,10 @@ TEST_P(Contract, C11_a_file_system_that_cannot_allocate_ahead_is_written_to) {
 
 TEST_P(Contract, C11_a_hole_is_found_behind_blocks_that_hide_it) {
   (void)open_filled(8);
-  const std::uint32_t page_bytes = options().page_bytes;
-  const int fd = ::open(path().c_str(), O_RDWR | O_CLOEXEC);
-  ASSERT_GE(fd, 0);
-  const int punched = ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                  3 * off_t{page_bytes}, page_bytes);
+  const std::uint64_t page_bytes = options().page_bytes;
+  files_.fallocate(path(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 3 * page_bytes, page_bytes);
   // More blocks behind the end than the hole is large: by their number the file is full.
-  const int reserved =
-      ::fallocate(fd, FALLOC_FL_KEEP_SIZE, 8 * off_t{page_bytes}, 8 * off_t{page_bytes});
-  ::close(fd);
-  if (punched != 0 || reserved != 0) GTEST_SKIP() << "not available here: fallocate";
+  files_.fallocate(path(), FALLOC_FL_KEEP_SIZE, 8 * page_bytes, 8 * page_bytes);
   auto file = try_open(options());
   ASSERT_TRUE(file) << file.error().text();
   kernel_.fail_next(os::Call::fallocate, ENOSPC);
@@ -329,11 +322,11 @@ TEST_P(Contract, C12_open_makes_the_file_and_its_name_durable) {
 }
 
 TEST_P(Contract, C12_the_directory_behind_a_symbolic_link_is_synced) {
-  const std::filesystem::path behind = directory_ / "behind";
-  std::filesystem::create_directory(behind);
-  std::ofstream(behind / "real.pa", std::ios::binary).close();
-  std::filesystem::create_symlink("behind/real.pa", directory_ / "step.pa");
-  std::filesystem::create_symlink(directory_ / "step.pa", path());
+  const std::string behind = path("behind");
+  files_.make_directory(behind);
+  files_.put(behind + "/real.pa", "");
+  files_.make_link("behind/real.pa", path("step.pa"));
+  files_.make_link(path("step.pa"), path());
   auto file = try_open(options());
   ASSERT_TRUE(file) << file.error().text();
   std::vector<std::string> directories;
@@ -341,24 +334,24 @@ TEST_P(Contract, C12_the_directory_behind_a_symbolic_link_is_synced) {
     const bool directory = (record.flags & O_DIRECTORY) == O_DIRECTORY;
     if (record.call == os::Call::open && directory) directories.push_back(record.path);
   }
-  EXPECT_EQ(directories, std::vector<std::string>{behind.string()});
+  EXPECT_EQ(directories, std::vector<std::string>{behind});
 }
 
 TEST_P(Contract, C12_a_file_is_made_where_a_symbolic_link_leads) {
-  const std::filesystem::path behind = directory_ / "behind";
-  std::filesystem::create_directory(behind);
-  std::filesystem::create_symlink("behind/new.pa", path());
+  const std::string behind = path("behind");
+  files_.make_directory(behind);
+  files_.make_link("behind/new.pa", path());
   kernel_.fail_next(os::Call::fsync, EIO);
   EXPECT_FALSE(try_open(options()));
-  EXPECT_FALSE(std::filesystem::exists(behind / "new.pa")) << "a file that was made for nothing";
-  EXPECT_TRUE(std::filesystem::is_symlink(path())) << "the link is somebody else's";
+  EXPECT_FALSE(files_.exists(behind + "/new.pa")) << "a file that was made for nothing";
+  EXPECT_TRUE(files_.is_link(path())) << "the link is somebody else's";
   const auto file = try_open(options());
   ASSERT_TRUE(file) << file.error().text();
-  EXPECT_TRUE(std::filesystem::exists(behind / "new.pa"));
+  EXPECT_TRUE(files_.exists(behind + "/new.pa"));
 }
 
 TEST_P(Contract, C12_a_directory_that_cannot_be_read_is_synced_with_its_file_system) {
-  std::ofstream(path(), std::ios::binary).close();
+  files_.put(path(), "");
   Options existing = options();
   existing.create = false;
   kernel_.fail_next(os::Call::open, EACCES, 1);  // the first is the file's own
@@ -404,7 +397,7 @@ TEST_P(Contract, C15_trying_direct_reports_what_it_got) {
   attempt.direct = Direct::attempt;
   if (is("pread") || is("mmap")) {
     EXPECT_FALSE(try_open(attempt)) << "these go through the page cache";
-    EXPECT_FALSE(std::filesystem::exists(path())) << "it was refused, and a file made";
+    EXPECT_FALSE(files_.exists(path())) << "it was refused, and a file made";
     EXPECT_EQ(kernel_.count(os::Call::open), 0U) << "only the options are wrong";
     return;
   }

@@ -1,7 +1,6 @@
 // Clauses 1 to 4, 14 and 17: how operations and frames flow between the caller and the file.
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <set>
 #include <thread>
 
@@ -11,9 +10,9 @@
 namespace pagealloc::conformance {
 
 TEST_P(Contract, C01_submit_takes_a_prefix_in_order) {
-  auto file = open_filled(16);
-  std::vector<Op> ops(11);
+  std::vector<Op> ops(11);  // before the file, which may still have them in flight when it goes
   std::vector<Op*> batch;
+  auto file = open_filled(16);
   for (std::size_t i = 0; i < ops.size(); ++i) {
     ops[i] = Op{.page = i, .user = 100 + i};
     batch.push_back(&ops[i]);
@@ -277,8 +276,8 @@ TEST_P(Contract, C14_another_that_cannot_be_had_leaves_the_first_alone) {
 
 TEST_P(Contract, C14_another_needs_no_name) {
   auto file = open_filled(8);
-  std::filesystem::remove(path());
-  std::ofstream(path()) << "somebody else's";
+  files_.remove(path());
+  files_.put(path(), "somebody else's");
   auto other = file->another();
   ASSERT_TRUE(other) << other.error().text();
   expect_page(**other, 3, 0);
@@ -303,9 +302,7 @@ TEST_P(Contract, C14_a_second_thread_ends_a_debug_build) {
 }
 
 TEST_P(Contract, C17_no_allocation_after_open) {
-  Options quiet = options();
-  quiet.kernel = nullptr;  // the log of the test kernel allocates
-  auto file = open_filled(64, quiet);
+  auto file = open_filled(64);
   Op ops[8];
   Op* batch[8];
   Op* done[8];

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <fstream>
 
 #include "pagealloc/conformance/contract.h"
 
@@ -55,20 +54,20 @@ TEST_P(Contract, C16_impossible_page_sizes_and_files) {
     EXPECT_EQ(file.error().code, Errc::bad_argument);
   }
   {
-    std::ofstream(path(), std::ios::binary) << "five!";
+    files_.put(path(), "five!");
     const auto file = try_open(options());
     ASSERT_FALSE(file);
     EXPECT_EQ(file.error().code, Errc::not_page_file);
     EXPECT_EQ(file.error().text(),
               path() + ": its size of 5 bytes is not a multiple of the page size 4096");
-    std::filesystem::remove(path());
+    files_.remove(path());
   }
-  std::filesystem::create_directory(path());
+  files_.make_directory(path());
   EXPECT_EQ(try_open(options()).error().code, Errc::not_page_file);
-  std::filesystem::remove(path());
-  ASSERT_EQ(mkfifo(path().c_str(), 0600), 0);
+  files_.remove(path());
+  files_.make_fifo(path());
   EXPECT_EQ(try_open(options()).error().code, Errc::not_page_file) << "and must not wait";
-  std::filesystem::remove(path());
+  files_.remove(path());
   Options existing = options();
   existing.create = false;
   EXPECT_EQ(try_open(existing).error().code, Errc::cannot_open);
@@ -77,24 +76,24 @@ TEST_P(Contract, C16_impossible_page_sizes_and_files) {
 TEST_P(Contract, C16_a_failed_open_leaves_nothing_behind) {
   kernel_.fail_next(os::Call::fsync, EIO);
   EXPECT_FALSE(try_open(options()));
-  EXPECT_FALSE(std::filesystem::exists(path())) << "a file that was made for nothing";
+  EXPECT_FALSE(files_.exists(path())) << "a file that was made for nothing";
   if (is("uring")) {
     kernel_.fail_next(os::Call::io_uring_register, ENOMEM);
     const auto file = try_open(options());
     ASSERT_FALSE(file) << "registered buffers were asked for";
     EXPECT_EQ(file.error().code, Errc::not_available);
     EXPECT_NE(file.error().text().find("RLIMIT_MEMLOCK"), std::string::npos);
-    EXPECT_FALSE(std::filesystem::exists(path()));
+    EXPECT_FALSE(files_.exists(path()));
   }
   kernel_.fail_next(os::Call::fsync, EIO);
   kernel_.pretend_length(options().page_bytes);
   EXPECT_FALSE(try_open(options()));
   kernel_.pretend_length(0);
-  EXPECT_TRUE(std::filesystem::exists(path())) << "somebody else has written into it meanwhile";
+  EXPECT_TRUE(files_.exists(path())) << "somebody else has written into it meanwhile";
   (void)open_filled(2);
   kernel_.fail_next(os::Call::fsync, EIO);
   EXPECT_FALSE(try_open(options()));
-  EXPECT_TRUE(std::filesystem::exists(path())) << "what was there before must stay";
+  EXPECT_TRUE(files_.exists(path())) << "what was there before must stay";
 }
 
 TEST_P(Contract, C16_a_file_opened_for_reading_takes_no_writes) {
@@ -111,7 +110,7 @@ TEST_P(Contract, C16_a_file_opened_for_reading_takes_no_writes) {
 
 TEST_P(Contract, C16_truncated_by_somebody_else_before_a_read) {
   auto file = open_filled(8);
-  std::filesystem::resize_file(path(), 3 * file->geometry().page_bytes + 100);
+  files_.resize(path(), 3 * file->geometry().page_bytes + 100);
   auto ref = read_page(*file, 5);
   if (file->geometry().base == nullptr) {
     ASSERT_FALSE(ref) << "it read beyond the end";
@@ -138,7 +137,7 @@ TEST_P(Contract, C16_truncated_by_somebody_else_while_a_frame_is_lent) {
   ASSERT_TRUE(ref) << ref.error().text();
   const auto expected = pattern(5, 0);
   EXPECT_EQ(ref->bytes()[0], expected[0]);
-  std::filesystem::resize_file(path(), 0);
+  files_.resize(path(), 0);
   if (file->geometry().base == nullptr) {
     EXPECT_EQ(std::memcmp(ref->bytes().data(), expected.data(), expected.size()), 0)
         << "a frame is a copy";
@@ -161,7 +160,7 @@ TEST_P(Contract, C16_a_disk_that_fails_under_the_map) {
   auto ref = read_page(*file, 5);
   ASSERT_TRUE(ref) << ref.error().text();
   // The signal is the same for a bad sector; what differs is that the file keeps its length.
-  std::filesystem::resize_file(path(), 0);
+  files_.resize(path(), 0);
   kernel_.pretend_length(7 * std::uint64_t{file->geometry().page_bytes});
   EXPECT_EQ(ref->bytes()[0], std::byte{0});
   const auto released = ref->release();
@@ -193,7 +192,7 @@ TEST_P(Contract, C16_a_sigbus_that_is_not_ours_ends_the_process) {
 TEST_P(Contract, C16_every_page_size_works_or_says_why_not) {
   for (std::uint32_t page_bytes = 512; page_bytes <= 65536; page_bytes *= 2) {
     options_.page_bytes = page_bytes;
-    std::filesystem::remove(path());
+    files_.remove(path());
     auto opened = try_open(options_);
     if (!opened && opened.error().code == Errc::not_available) {
       EXPECT_LT(page_bytes, 4096U) << opened.error().text();
@@ -230,7 +229,7 @@ TEST_P(Contract, C16_options_out_of_range_are_refused) {
     Options wrong = options();
     change(wrong);
     const auto file = try_open(wrong);
-    EXPECT_FALSE(std::filesystem::exists(path()));
+    EXPECT_FALSE(files_.exists(path()));
     return !file && file.error().code == Errc::bad_argument;
   };
   EXPECT_TRUE(refused([](Options& o) { o.depth = 0; }));
@@ -279,6 +278,7 @@ TEST_P(Contract, C16_a_file_written_by_one_is_read_by_every_other) {
   }
   for (const Variant& reader : variants()) {
     Options reading = reader.options;
+    reading.kernel = &kernel_;
     reading.read_only = true;
     auto file = open(path(), reading);
     if (!file && file.error().code == Errc::not_available) continue;

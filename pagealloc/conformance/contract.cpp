@@ -2,11 +2,24 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 
 #include "pagealloc/conformance/mutant.h"
 
 namespace pagealloc::conformance {
+
+namespace {
+
+os::Kernel& base_of(const std::unique_ptr<os::sim::SimKernel>& sim) {
+  return sim ? static_cast<os::Kernel&>(*sim) : os::linux_kernel();
+}
+
+}  // namespace
+
+Contract::Contract()
+    : sim_(GetParam().simulated ? std::make_unique<os::sim::SimKernel>(os::sim::Machine{})
+                                : nullptr),
+      kernel_(base_of(sim_)),
+      files_(base_of(sim_), sim_.get()) {}
 
 void Contract::SetUp() {
   options_ = GetParam().options;
@@ -16,6 +29,12 @@ void Contract::SetUp() {
   std::string name = (std::filesystem::current_path() / "conformance-XXXXXX").string();
   ASSERT_NE(mkdtemp(name.data()), nullptr);
   directory_ = name;
+  if (sim_) {
+    for (std::filesystem::path at; const auto& part : directory_) {
+      at /= part;
+      if (at != "/") sim_->make(at.string(), os::sim::FileKind::directory);
+    }
+  }
   auto probe = open(path("probe.pa"), options_);
   if (!probe && probe.error().code == Errc::not_available) {
     ASSERT_FALSE(machine_offers(GetParam(), directory_))
@@ -35,16 +54,14 @@ Result<std::unique_ptr<PageFile>> Contract::try_open(const Options& options) {
 }
 
 std::unique_ptr<PageFile> Contract::open_filled(std::uint64_t pages, const Options& options) {
-  std::ofstream out(path(), std::ios::binary | std::ios::trunc);
+  std::string all;
   const std::uint32_t page_bytes = std::exchange(options_.page_bytes, options.page_bytes);
   for (PageId page = 0; page < pages; ++page) {
     const auto bytes = pattern(page, 0);
-    out.write(reinterpret_cast<const char*>(bytes.data()),
-              static_cast<std::streamsize>(bytes.size()));
+    all.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
   options_.page_bytes = page_bytes;
-  out.close();
-  EXPECT_TRUE(out.good());
+  files_.put(path(), all);
   auto file = try_open(options);
   EXPECT_TRUE(file) << file.error().text();
   return file ? std::move(*file) : nullptr;
@@ -60,13 +77,8 @@ std::vector<std::byte> Contract::pattern(PageId page, unsigned version) const {
   return bytes;
 }
 
-std::vector<std::byte> Contract::raw_page(PageId page) const {
-  std::ifstream in(path(), std::ios::binary);
-  std::vector<std::byte> bytes(options_.page_bytes);
-  in.seekg(static_cast<std::streamoff>(page * options_.page_bytes));
-  in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  bytes.resize(static_cast<std::size_t>(in.gcount()));
-  return bytes;
+std::vector<std::byte> Contract::raw_page(PageId page) {
+  return files_.read(path(), page * options_.page_bytes, options_.page_bytes);
 }
 
 void Contract::expect_page(PageFile& file, PageId page, unsigned version) {
@@ -106,7 +118,9 @@ Errc Contract::write(PageFile& file, PageId page, unsigned version) {
   return run_one(file, Op{.verb = Verb::write, .page = page, .frame = frame}).result;
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, Contract, ::testing::ValuesIn(variants()),
+INSTANTIATE_TEST_SUITE_P(Linux, Contract, ::testing::ValuesIn(variants()),
+                         [](const auto& variant) { return variant.param.name; });
+INSTANTIATE_TEST_SUITE_P(Simulated, Contract, ::testing::ValuesIn(simulated_variants()),
                          [](const auto& variant) { return variant.param.name; });
 
 }  // namespace pagealloc::conformance

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "pagealloc/conformance/files.h"
 #include "pagealloc/conformance/test_kernel.h"
 #include "pagealloc/conformance/variant.h"
 #include "pagealloc/open.h"
@@ -21,6 +22,7 @@ namespace pagealloc::conformance {
 
 class Contract : public ::testing::TestWithParam<Variant> {
  protected:
+  Contract();
   void SetUp() override;
   void TearDown() override;
 
@@ -40,7 +42,7 @@ class Contract : public ::testing::TestWithParam<Variant> {
   /// The bytes of page `page` in its `version`th form.
   std::vector<std::byte> pattern(PageId page, unsigned version) const;
   /// What the file holds, read by other means than the code under test.
-  std::vector<std::byte> raw_page(PageId page) const;
+  std::vector<std::byte> raw_page(PageId page);
   void expect_page(PageFile& file, PageId page, unsigned version);
 
   /// Submits all, reaps all; returns what came back, in that order.
@@ -52,7 +54,9 @@ class Contract : public ::testing::TestWithParam<Variant> {
   /// The call that makes writes durable on this variant: fdatasync or msync.
   os::Call sync_call() const { return stores_into_map() ? os::Call::msync : os::Call::fdatasync; }
 
+  std::unique_ptr<os::sim::SimKernel> sim_;  // nullptr: on Linux
   TestKernel kernel_;
+  Files files_;
   Options options_;
   std::filesystem::path directory_;
 };

@@ -21,7 +21,8 @@ class FutureTest : public ::testing::TestWithParam<std::string_view> {
     directory_ = name;
     Options options{.impl = std::string(GetParam()), .create = true};
     auto file = open((directory_ / "file.pa").string(), options);
-    if (!file && !conformance::machine_offers({options.impl, options}, directory_)) {
+    if (!file &&
+        !conformance::machine_offers({.name = options.impl, .options = options}, directory_)) {
       GTEST_SKIP() << file.error().cause;
     }
     ASSERT_TRUE(file) << file.error().text();

@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <new>
 #include <string>
 #include <utility>
@@ -137,9 +136,12 @@ void Mutant::spoil_after(Op& op) {
 }
 
 void Mutant::scribble(std::uint64_t offset, const std::vector<char>& bytes) {
-  std::fstream file(std::string(path()), std::ios::binary | std::ios::in | std::ios::out);
-  file.seekp(static_cast<std::streamoff>(offset));
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  os::Kernel& kernel = options_.kernel == nullptr ? os::linux_kernel() : *options_.kernel;
+  const int fd = kernel.open(std::string(path()).c_str(), O_RDWR | O_CLOEXEC, 0);
+  std::vector<char> memory = bytes;
+  const iovec iov{memory.data(), memory.size()};
+  (void)kernel.pwritev(fd, &iov, 1, offset);
+  (void)kernel.close(fd);
 }
 
 }  // namespace

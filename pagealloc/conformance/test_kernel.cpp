@@ -20,21 +20,25 @@ class TestRing final : public os::Ring {
     return fault < 0 ? fault : base_->register_buffers(buffers);
   }
   int register_files(std::span<const int> files) noexcept override {
+    const Uncounted pause;
     return base_->register_files(files);
   }
   int enable() noexcept override { return base_->enable(); }
   io_uring_sqe* get_sqe() noexcept override {
+    const Uncounted pause;
     io_uring_sqe* sqe = base_->get_sqe();
     if (sqe != nullptr) filled_.push_back(sqe);
     return sqe;
   }
   int enter(unsigned wait_for) noexcept override {
+    const Uncounted pause;
     const int fault = kernel_.note({.call = Call::io_uring_enter});
     if (fault < 0) return fault;
     for (io_uring_sqe* sqe : std::exchange(filled_, {})) look_at(*sqe);
     return base_->enter(wait_for);
   }
   unsigned drain(std::span<io_uring_cqe> done) noexcept override {
+    const Uncounted pause;
     const unsigned drained = base_->drain(done);
     for (io_uring_cqe& cqe : done.first(drained)) {
       const auto failed = std::find_if(failed_.begin(), failed_.end(), [&](const auto& entry) {
@@ -87,6 +91,37 @@ class TestRing final : public os::Ring {
   std::vector<std::pair<std::uint64_t, int>> failed_;
 };
 
+/// Those of the kernel below, which may be made of memory.
+class TestWorkers final : public os::Workers, os::Background {
+ public:
+  TestWorkers(os::Kernel& base, os::Background& work, unsigned threads)
+      : work_(work), base_(base.start(*this, threads)) {}
+  bool started() const { return base_ != nullptr; }
+  void post(unsigned pieces) noexcept override {
+    const Uncounted pause;
+    base_->post(pieces);
+  }
+  bool help() noexcept override { return base_->help(); }
+  void wait(std::uint64_t pieces) noexcept override {
+    const Uncounted pause;
+    base_->wait(pieces);
+  }
+  void poll() noexcept override {
+    const Uncounted pause;
+    base_->poll();
+  }
+
+ private:
+  void step() noexcept override { work_.step(); }
+  os::Background& work_;
+  std::unique_ptr<os::Workers> base_;
+};
+
+std::unique_ptr<os::Workers> TestKernel::start(os::Background& work, unsigned threads) noexcept {
+  auto workers = std::make_unique<TestWorkers>(base_, work, threads);
+  return workers->started() ? std::move(workers) : nullptr;
+}
+
 std::vector<Record> TestKernel::log() const {
   std::lock_guard lock(mutex_);
   return log_;
@@ -135,6 +170,7 @@ std::size_t TestKernel::shortened(std::size_t bytes) const {
 }
 
 int TestKernel::open(const char* path, int flags, unsigned mode) noexcept {
+  const Uncounted pause;
   const int fault = note({.call = Call::open, .flags = flags, .path = path});
   if (fault < 0) return fault;
   const int fd = base_.open(path, flags, mode);
@@ -144,6 +180,7 @@ int TestKernel::open(const char* path, int flags, unsigned mode) noexcept {
 }
 
 std::int64_t TestKernel::preadv(int fd, const iovec* iov, int n, std::uint64_t offset) noexcept {
+  const Uncounted pause;
   const int fault = note({.call = Call::preadv, .fd = fd, .offset = offset, .bytes = iov->iov_len});
   if (fault < 0) return fault;
   hold_reads_.wait(true);
@@ -153,6 +190,7 @@ std::int64_t TestKernel::preadv(int fd, const iovec* iov, int n, std::uint64_t o
 }
 
 std::int64_t TestKernel::pwritev(int fd, const iovec* iov, int n, std::uint64_t offset) noexcept {
+  const Uncounted pause;
   const int fault =
       note({.call = Call::pwritev, .fd = fd, .offset = offset, .bytes = iov->iov_len});
   if (fault < 0) return fault;
@@ -170,6 +208,7 @@ void TestKernel::enter_sync() {
 }
 
 int TestKernel::fdatasync(int fd) noexcept {
+  const Uncounted pause;
   enter_sync();
   const int fault = note({.call = Call::fdatasync, .fd = fd});
   const int result = fault < 0 ? fault : base_.fdatasync(fd);
@@ -178,28 +217,33 @@ int TestKernel::fdatasync(int fd) noexcept {
 }
 
 int TestKernel::fsync(int fd) noexcept {
+  const Uncounted pause;
   const int fault = note({.call = Call::fsync, .fd = fd});
   return fault < 0 ? fault : base_.fsync(fd);
 }
 
 int TestKernel::syncfs(int fd) noexcept {
+  const Uncounted pause;
   const int fault = note({.call = Call::syncfs, .fd = fd});
   return fault < 0 ? fault : base_.syncfs(fd);
 }
 
 int TestKernel::statx(int dirfd, const char* path, int flags, unsigned mask,
                       struct statx* out) noexcept {
+  const Uncounted pause;
   const int result = base_.statx(dirfd, path, flags, mask, out);
   if (result == 0 && pretended_bytes_ != 0) out->stx_size = pretended_bytes_;
   return result;
 }
 
 int TestKernel::ftruncate(int fd, std::uint64_t bytes) noexcept {
+  const Uncounted pause;
   const int fault = note({.call = Call::ftruncate, .fd = fd, .bytes = bytes});
   return fault < 0 ? fault : base_.ftruncate(fd, bytes);
 }
 
 int TestKernel::fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept {
+  const Uncounted pause;
   const int fault = note({
       .call = Call::fallocate,
       .fd = fd,
@@ -211,6 +255,7 @@ int TestKernel::fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t 
 }
 
 int TestKernel::msync(void* address, std::size_t bytes, int flags) noexcept {
+  const Uncounted pause;
   enter_sync();
   const int fault = note({.call = Call::msync, .bytes = bytes, .flags = flags});
   const int result = fault < 0 ? fault : base_.msync(address, bytes, flags);
@@ -220,6 +265,7 @@ int TestKernel::msync(void* address, std::size_t bytes, int flags) noexcept {
 
 std::expected<std::unique_ptr<os::Ring>, int> TestKernel::io_uring_setup(unsigned entries,
                                                                          unsigned flags) noexcept {
+  const Uncounted pause;
   const int fault = note({.call = Call::io_uring_setup, .flags = static_cast<int>(flags)});
   if (fault < 0) return std::unexpected(fault);
   auto ring = base_.io_uring_setup(entries, flags);

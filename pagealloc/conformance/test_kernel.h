@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "pagealloc/conformance/allocation_counter.h"
 #include "pagealloc/os/kernel.h"
 
 namespace pagealloc::conformance {
@@ -47,14 +48,22 @@ class TestKernel final : public os::Kernel {
   void hold_reads(bool on);
 
   int open(const char* path, int flags, unsigned mode) noexcept override;
-  int close(int fd) noexcept override { return base_.close(fd); }
-  int unlink(const char* path) noexcept override { return base_.unlink(path); }
+  int close(int fd) noexcept override {
+    const Uncounted pause;
+    return base_.close(fd);
+  }
+  int unlink(const char* path) noexcept override {
+    const Uncounted pause;
+    return base_.unlink(path);
+  }
   std::int64_t readlink(const char* path, char* target, std::size_t bytes) noexcept override {
+    const Uncounted pause;
     return base_.readlink(path, target, bytes);
   }
   int statx(int dirfd, const char* path, int flags, unsigned mask,
             struct statx* out) noexcept override;
   int ioctl(int fd, unsigned long request, void* argument) noexcept override {
+    const Uncounted pause;
     return base_.ioctl(fd, request, argument);
   }
   std::int64_t preadv(int fd, const iovec* iov, int count, std::uint64_t offset) noexcept override;
@@ -65,30 +74,54 @@ class TestKernel final : public os::Kernel {
   int ftruncate(int fd, std::uint64_t bytes) noexcept override;
   int fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept override;
   int fadvise(int fd, std::uint64_t offset, std::uint64_t bytes, int advice) noexcept override {
+    const Uncounted pause;
     return base_.fadvise(fd, offset, bytes, advice);
   }
   std::expected<void*, int> mmap(void* address, std::size_t bytes, int protection, int flags,
                                  int fd, std::uint64_t offset) noexcept override {
+    const Uncounted pause;
     return base_.mmap(address, bytes, protection, flags, fd, offset);
   }
   int munmap(void* address, std::size_t bytes) noexcept override {
+    const Uncounted pause;
     return base_.munmap(address, bytes);
   }
   int madvise(void* address, std::size_t bytes, int advice) noexcept override {
+    const Uncounted pause;
     return base_.madvise(address, bytes, advice);
   }
   int msync(void* address, std::size_t bytes, int flags) noexcept override;
   int guard(void* address, std::size_t bytes, os::MapFaults* faults) noexcept override {
+    const Uncounted pause;
     return base_.guard(address, bytes, faults);
   }
-  void unguard(void* address) noexcept override { base_.unguard(address); }
+  void unguard(void* address) noexcept override {
+    const Uncounted pause;
+    base_.unguard(address);
+  }
   std::expected<std::unique_ptr<os::Ring>, int> io_uring_setup(unsigned entries,
                                                                unsigned flags) noexcept override;
-  std::uint64_t memlock_limit_bytes() noexcept override { return base_.memlock_limit_bytes(); }
-  std::unique_ptr<os::Workers> start(os::Background& work, unsigned threads) noexcept override {
-    return base_.start(work, threads);
+  std::uint64_t memlock_limit_bytes() noexcept override {
+    const Uncounted pause;
+    return base_.memlock_limit_bytes();
   }
-  os::CallCounts calls() const noexcept override { return base_.calls(); }
+  std::unique_ptr<os::Workers> start(os::Background& work, unsigned threads) noexcept override;
+  void wait(const std::atomic<std::uint32_t>& word, std::uint32_t value) noexcept override {
+    const Uncounted pause;
+    base_.wait(word, value);
+  }
+  void wake_all(std::atomic<std::uint32_t>& word) noexcept override {
+    const Uncounted pause;
+    base_.wake_all(word);
+  }
+  std::uint64_t now_ns() noexcept override {
+    const Uncounted pause;
+    return base_.now_ns();
+  }
+  os::CallCounts calls() const noexcept override {
+    const Uncounted pause;
+    return base_.calls();
+  }
 
  private:
   friend class TestRing;

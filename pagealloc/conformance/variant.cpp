@@ -10,6 +10,7 @@
 namespace pagealloc::conformance {
 
 bool machine_offers(const Variant& variant, const std::filesystem::path& directory) {
+  if (variant.simulated) return true;
   if (variant.options.impl == "uring") {
     constexpr std::uint64_t enough_bytes = 1U << 20;  // for the frames that are registered
     if (os::linux_kernel().memlock_limit_bytes() < enough_bytes) return false;
@@ -30,13 +31,13 @@ bool machine_offers(const Variant& variant, const std::filesystem::path& directo
 const std::vector<Variant>& variants() {
   static const std::vector<Variant> all = [] {
     std::vector<Variant> list;
-    const auto add = [&](std::string name, const char* impl, auto change) {
+    const auto add = [&](const std::string& name, const char* impl, auto change) {
       Options options;
       options.impl = impl;
       options.depth = 8;
       options.frames = 16;
       change(options);
-      list.push_back({std::move(name), options});
+      list.push_back({name, false, options});
     };
     add("pread", "pread", [](Options&) {});
     add("pread_pool", "pread", [](Options& o) { o.threads = 4; });
@@ -48,6 +49,15 @@ const std::vector<Variant>& variants() {
     return list;
   }();
   return all;
+}
+
+std::vector<Variant> simulated_variants() {
+  std::vector<Variant> list = variants();
+  for (Variant& variant : list) {
+    variant.name = "sim_" + variant.name;
+    variant.simulated = true;
+  }
+  return list;
 }
 
 }  // namespace pagealloc::conformance

@@ -13,9 +13,12 @@ namespace pagealloc::conformance {
 /// One way to open a page file: an implementation and the options that change its code path.
 struct Variant {
   std::string name;
+  bool simulated = false;  ///< on the simulated kernel
   Options options;
 };
 const std::vector<Variant>& variants();
+/// The same on the simulated kernel.
+std::vector<Variant> simulated_variants();
 /// Can this machine open files this way in `directory`? Asks the system, not the code under test,
 /// which might refuse everything and have every test skipped.
 bool machine_offers(const Variant& variant, const std::filesystem::path& directory);

@@ -107,6 +107,9 @@ class Workers {
   virtual bool help() noexcept = 0;
   /// Blocks until `pieces` pieces, counted from the start, have been done.
   virtual void wait(std::uint64_t pieces) noexcept = 0;
+  /// For an owner that asks again and again without waiting: lets the others get on. Does a piece
+  /// itself when there are no others.
+  virtual void poll() noexcept = 0;
 };
 
 /// What guard() saw: pages of a map that could not be had.
@@ -163,6 +166,13 @@ class Kernel {
 
   /// `threads` workers that call `work.step()`. nullptr when no thread can be had.
   virtual std::unique_ptr<Workers> start(Background& work, unsigned threads) noexcept = 0;
+
+  /// Blocks while `word` has this value; may return before it changes (futex(2)).
+  virtual void wait(const std::atomic<std::uint32_t>& word, std::uint32_t value) noexcept = 0;
+  /// Wakes all who wait for `word`, which has been changed.
+  virtual void wake_all(std::atomic<std::uint32_t>& word) noexcept = 0;
+  /// The monotonic clock.
+  virtual std::uint64_t now_ns() noexcept = 0;
 
   /// Calls made by all threads of this process through this kernel.
   virtual CallCounts calls() const noexcept = 0;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <new>
@@ -238,6 +239,10 @@ class LinuxWorkers final : public Workers {
     target_ = UINT64_MAX;
   }
 
+  void poll() noexcept override {
+    if (threads_.empty()) (void)help();
+  }
+
  private:
   void stop() noexcept {
     {
@@ -403,6 +408,16 @@ class LinuxKernel final : public Kernel {
     } catch (const std::exception&) {  // std::thread reports "no more threads" by throwing
       return nullptr;
     }
+  }
+
+  void wait(const std::atomic<std::uint32_t>& word, std::uint32_t value) noexcept override {
+    word.wait(value);
+  }
+  void wake_all(std::atomic<std::uint32_t>& word) noexcept override { word.notify_all(); }
+  std::uint64_t now_ns() noexcept override {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                          std::chrono::steady_clock::now().time_since_epoch())
+                                          .count());
   }
 
   CallCounts calls() const noexcept override {

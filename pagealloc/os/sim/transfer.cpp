@@ -1,0 +1,312 @@
+// The calls of the simulated kernel that move bytes, and what a ring shares with them: each is
+// started, takes its time, and then is finished.
+#include <linux/falloc.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "pagealloc/os/sim/inside.h"
+
+namespace pagealloc::os::sim {
+
+namespace {
+
+constexpr std::uint64_t call_ns = 300;
+constexpr std::uint64_t copy_bytes_per_us = 8000;
+
+std::uint64_t copy_ns(std::uint64_t bytes) { return bytes * 1000 / copy_bytes_per_us; }
+
+std::uint64_t length_of(const iovec* iov, int count) {
+  std::uint64_t bytes = 0;
+  for (int i = 0; i < count; ++i) bytes += iov[i].iov_len;
+  return bytes;
+}
+
+}  // namespace
+
+SimKernel::Inside::Inside(SimKernel& kernel, Call call, std::string_view path)
+    : kernel_(kernel), locked_(Fiber::current() == nullptr) {
+  if (locked_) kernel_.mutex_.lock();
+  ++kernel_.counts_.of[static_cast<std::size_t>(call)];
+  event_ = {.time_ns = kernel_.scheduler_.now_ns(),
+            .what = call_names[static_cast<std::size_t>(call)],
+            .inode = 0,
+            .offset = path.size(),
+            .bytes = 0,
+            .result = 0};
+  kernel_.write_back_some();
+  if (kernel_.at_cut_point_) kernel_.at_cut_point_();
+}
+
+SimKernel::Inside::~Inside() {
+  kernel_.trace_.note(event_);
+  if (locked_) kernel_.mutex_.unlock();
+}
+
+void SimKernel::Inside::about(const Inode& inode, std::uint64_t offset, std::uint64_t bytes) {
+  event_.inode = inode.number();
+  event_.offset = offset;
+  event_.bytes = bytes;
+}
+
+bool SimKernel::fails(Fault fault) {
+  if (!streams_.faults.one_in(machine_.faults[fault])) return false;
+  ++fault_log_[fault];
+  return true;
+}
+
+/// The kernel writes back what it likes, when it likes.
+void SimKernel::write_back_some() {
+  if (!streams_.write_back.one_in(machine_.faults.write_back_one_in)) return;
+  for (const auto& inode : tree_.inodes()) {
+    inode->collect_stores();
+    const auto dirty = inode->dirty_blocks();
+    if (dirty.empty() || !streams_.write_back.one_in(2)) continue;
+    inode->write_back(dirty[streams_.write_back.below(dirty.size())]);
+    ++fault_log_.write_backs;
+  }
+}
+
+bool SimKernel::aligned(const OpenFile& file, const iovec* iov, int count,
+                        std::uint64_t offset) const {
+  if ((file.flags & O_DIRECT) == 0) return true;
+  std::uint64_t all = offset;
+  for (int i = 0; i < count; ++i) {
+    all |= iov[i].iov_len | reinterpret_cast<std::uintptr_t>(iov[i].iov_base);
+  }
+  return all % machine_.align_bytes == 0;
+}
+
+std::uint64_t SimKernel::free_bytes() const {
+  std::uint64_t used = 0;
+  for (const auto& inode : tree_.inodes()) used += inode->allocated_bytes();
+  return used < machine_.capacity_bytes ? machine_.capacity_bytes - used : 0;
+}
+
+std::int64_t SimKernel::finish(const Started& started) {
+  scheduler_.sleep_until(started.done_ns);
+  if (started.finish) started.finish();
+  return started.result;
+}
+
+// --- Reading ------------------------------------------------------------------------------------
+
+SimKernel::Started SimKernel::start_read(OpenFile& file, const iovec* iov, int count,
+                                         std::uint64_t offset) {
+  const std::uint64_t now_ns = scheduler_.now_ns() + call_ns;
+  if (!aligned(file, iov, count, offset)) return {-EINVAL, now_ns};
+  if (fails(Fault::interrupted)) return {-EINTR, now_ns};
+  const auto inode = file.inode;
+  std::uint64_t bytes = length_of(iov, count);
+  bytes = offset < inode->bytes() ? std::min(bytes, inode->bytes() - offset) : 0;
+  if (bytes > sector_bytes && fails(Fault::short_transfer)) {
+    bytes = sector_bytes * (1 + streams_.faults.below(bytes / sector_bytes - 1));
+  }
+  const bool direct = (file.flags & O_DIRECT) != 0;
+  std::uint64_t missing_bytes = direct ? bytes : 0;
+  for (std::uint64_t at = offset; !direct && at < offset + bytes; at += block_bytes) {
+    if (!inode->resident(at / block_bytes)) missing_bytes += block_bytes;
+  }
+  std::uint64_t done_ns = now_ns + (direct ? 0 : copy_ns(bytes));
+  if (missing_bytes > 0) {
+    if (fails(Fault::read_error)) return {-EIO, now_ns};
+    done_ns += device_.done_at(Transfer::read, missing_bytes, now_ns) - now_ns;
+  }
+  const std::vector<iovec> to(iov, iov + count);
+  return {static_cast<std::int64_t>(bytes), done_ns, [inode, to, offset, bytes, direct] {
+            std::uint64_t left = bytes;
+            std::uint64_t at = offset;
+            for (const iovec& part : to) {
+              const std::size_t want = std::min<std::uint64_t>(part.iov_len, left);
+              const std::size_t got =
+                  inode->read(at, {static_cast<std::byte*>(part.iov_base), want});
+              at += got;
+              left -= got;
+            }
+            if (!direct) inode->set_resident(offset, bytes);
+          }};
+}
+
+std::int64_t SimKernel::preadv(int fd, const iovec* iov, int count, std::uint64_t offset) noexcept {
+  Inside inside(*this, Call::preadv);
+  OpenFile* file = file_of(fd);
+  if (file == nullptr) return inside.result(-EBADF);
+  inside.about(*file->inode, offset, length_of(iov, count));
+  return inside.result(finish(start_read(*file, iov, count, offset)));
+}
+
+// --- Writing ------------------------------------------------------------------------------------
+
+SimKernel::Started SimKernel::start_write(OpenFile& file, const iovec* iov, int count,
+                                          std::uint64_t offset) {
+  const std::uint64_t now_ns = scheduler_.now_ns() + call_ns;
+  if ((file.flags & O_ACCMODE) == O_RDONLY) return {-EBADF, now_ns};
+  if (!aligned(file, iov, count, offset)) return {-EINVAL, now_ns};
+  if (fails(Fault::interrupted)) return {-EINTR, now_ns};
+  const auto inode = file.inode;
+  inode->collect_stores();
+  std::vector<std::byte> bytes;
+  for (int i = 0; i < count; ++i) {
+    const auto* from = static_cast<const std::byte*>(iov[i].iov_base);
+    bytes.insert(bytes.end(), from, from + iov[i].iov_len);
+  }
+  if (bytes.size() > sector_bytes && fails(Fault::short_transfer)) {
+    bytes.resize(sector_bytes * (1 + streams_.faults.below(bytes.size() / sector_bytes - 1)));
+  }
+  const bool full = inode->holes(offset, bytes.size()) > free_bytes();
+  if (full || fails(Fault::disk_full)) return {-ENOSPC, now_ns};
+  const auto moved = static_cast<std::int64_t>(bytes.size());
+  Started started{moved, now_ns};
+  if ((file.flags & O_DIRECT) != 0) {
+    if (fails(Fault::write_error)) return {-EIO, now_ns};
+    started.done_ns = device_.done_at(Transfer::write, bytes.size(), now_ns);
+    const std::uint64_t ticket = inode->begin_direct(offset, bytes);
+    started.finish = [inode, ticket] { inode->complete(ticket); };
+  } else {
+    inode->write(offset, bytes);
+    started.done_ns += copy_ns(bytes.size());
+  }
+  return started;
+}
+
+std::int64_t SimKernel::pwritev(int fd, const iovec* iov, int count,
+                                std::uint64_t offset) noexcept {
+  Inside inside(*this, Call::pwritev);
+  OpenFile* file = file_of(fd);
+  if (file == nullptr) return inside.result(-EBADF);
+  inside.about(*file->inode, offset, length_of(iov, count));
+  const std::int64_t moved = finish(start_write(*file, iov, count, offset));
+  if (moved <= 0 || (file_of(fd)->flags & O_DSYNC) == 0) return inside.result(moved);
+  const std::int64_t synced = finish(start_sync(*file_of(fd)));
+  return inside.result(synced < 0 ? synced : moved);
+}
+
+// --- Syncing ------------------------------------------------------------------------------------
+
+SimKernel::Started SimKernel::start_sync(OpenFile& file) {
+  const std::uint64_t now_ns = scheduler_.now_ns() + call_ns;
+  if (fails(Fault::interrupted)) return {-EINTR, now_ns};
+  const auto inode = file.inode;
+  inode->collect_stores();
+  for (const std::uint64_t block : inode->dirty_blocks()) {
+    if (fails(Fault::sync_error)) {
+      inode->fail_write_back(block, machine_.faults.revert_after_error);
+      inode->note_error();
+    } else {
+      inode->write_back(block);
+      (void)device_.done_at(Transfer::write, block_bytes, now_ns);
+    }
+  }
+  std::int64_t result = 0;
+  if (file.errors_seen != inode->errors()) {
+    file.errors_seen = inode->errors();
+    inode->note_told();
+    result = -EIO;
+  }
+  if (result == 0 && fails(Fault::flush_error)) result = -EIO;
+  if (result == -EIO) return {result, now_ns + machine_.model.flush_ns};
+  if (fails(Fault::lying_flush)) return {result, now_ns + machine_.model.flush_ns};
+  // A flush is the device's: it covers every file's bytes. The journal is this file's alone.
+  std::vector<std::pair<std::shared_ptr<Inode>, std::uint64_t>> covered;
+  for (const auto& other : tree_.inodes()) {
+    covered.emplace_back(other, other->begin_flush(other == inode));
+  }
+  return {result, device_.flushed_at(now_ns), [covered] {
+            for (const auto& [other, number] : covered) other->end_flush(number);
+          }};
+}
+
+int SimKernel::fdatasync(int fd) noexcept {
+  Inside inside(*this, Call::fdatasync);
+  OpenFile* file = file_of(fd);
+  if (file == nullptr) return inside.result(-EBADF);
+  inside.about(*file->inode, 0, 0);
+  return inside.result(static_cast<int>(finish(start_sync(*file))));
+}
+
+int SimKernel::fsync(int fd) noexcept {
+  Inside inside(*this, Call::fsync);
+  OpenFile* file = file_of(fd);
+  if (file == nullptr) return inside.result(-EBADF);
+  inside.about(*file->inode, 0, 0);
+  const bool directory = file->inode->kind() == FileKind::directory;
+  const std::string path = file->path;
+  const auto result = static_cast<int>(finish(start_sync(*file)));
+  if (result == 0 && directory) tree_.sync(path);
+  return inside.result(result);
+}
+
+int SimKernel::syncfs(int fd) noexcept {
+  Inside inside(*this, Call::syncfs);
+  if (file_of(fd) == nullptr) return inside.result(-EBADF);
+  int result = 0;
+  for (const auto& inode : tree_.inodes()) {
+    OpenFile file{inode, {}, O_RDONLY, inode->errors()};
+    result = std::min(result, static_cast<int>(finish(start_sync(file))));
+  }
+  if (result == 0) tree_.sync_all();
+  return inside.result(result);
+}
+
+int SimKernel::msync(void* address, std::size_t bytes, int flags) noexcept {
+  Inside inside(*this, Call::msync);
+  const auto* const at = static_cast<const std::byte*>(address);
+  const auto found = std::ranges::find_if(mappings_, [&](const Mapping& mapping) {
+    return at >= mapping.address && at + bytes <= mapping.address + mapping.bytes;
+  });
+  if (found == mappings_.end()) return inside.result(-ENOMEM);
+  inside.about(*found->inode, 0, bytes);
+  if ((flags & MS_SYNC) == 0) return inside.result(0);  // MS_ASYNC does nothing at all on Linux
+  OpenFile file{found->inode, {}, O_RDWR, found->errors_seen};
+  const auto result = static_cast<int>(finish(start_sync(file)));
+  found->errors_seen = file.errors_seen;
+  return inside.result(result);
+}
+
+// --- Length and space ---------------------------------------------------------------------------
+
+int SimKernel::ftruncate(int fd, std::uint64_t bytes) noexcept {
+  Inside inside(*this, Call::ftruncate);
+  OpenFile* file = file_of(fd);
+  if (file == nullptr) return inside.result(-EBADF);
+  inside.about(*file->inode, 0, bytes);
+  if (fails(Fault::interrupted)) return inside.result(-EINTR);
+  file->inode->resize(bytes);
+  return inside.result(0);
+}
+
+SimKernel::Started SimKernel::start_fallocate(OpenFile& file, int mode, std::uint64_t offset,
+                                              std::uint64_t bytes) {
+  const std::uint64_t now_ns = scheduler_.now_ns() + call_ns;
+  if (fails(Fault::interrupted)) return {-EINTR, now_ns};
+  Inode& inode = *file.inode;
+  if (mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)) {
+    inode.punch(offset, bytes);
+    return {0, now_ns};
+  }
+  if (mode != 0 && mode != FALLOC_FL_KEEP_SIZE) return {-EOPNOTSUPP, now_ns};
+  const bool full = inode.holes(offset, bytes) > free_bytes();
+  if (full || fails(Fault::disk_full)) return {-ENOSPC, now_ns};
+  if (mode == 0 && offset + bytes > inode.bytes()) inode.resize(offset + bytes);
+  inode.allocate(offset, bytes);
+  return {0, now_ns};
+}
+
+int SimKernel::fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept {
+  Inside inside(*this, Call::fallocate);
+  OpenFile* file = file_of(fd);
+  if (file == nullptr) return inside.result(-EBADF);
+  inside.about(*file->inode, offset, bytes);
+  return inside.result(static_cast<int>(finish(start_fallocate(*file, mode, offset, bytes))));
+}
+
+int SimKernel::fadvise(int fd, std::uint64_t, std::uint64_t, int advice) noexcept {
+  Inside inside(*this, Call::fadvise);
+  OpenFile* file = file_of(fd);
+  if (file == nullptr) return inside.result(-EBADF);
+  if (advice == POSIX_FADV_DONTNEED) file->inode->evict();
+  return inside.result(0);
+}
+
+}  // namespace pagealloc::os::sim
