@@ -11,6 +11,7 @@ pkg-config|command|pkg-config|build
 liburing-dev|header|liburing.h|build
 libcli11-dev|header|CLI/CLI.hpp|build
 libfmt-dev|header|fmt/format.h|build
+libxxhash-dev|header|xxhash.h|build
 nlohmann-json3-dev|header|nlohmann/json.hpp|build
 libgtest-dev|header|gtest/gtest.h|build
 libgmock-dev|header|gmock/gmock.h|build

@@ -1,0 +1,28 @@
+#include "harness/crash/ways.h"
+
+namespace pagealloc::crash {
+
+const std::vector<Way>& ways() {
+  static const std::vector<Way> all = [] {
+    std::vector<Way> list;
+    const auto add = [&](std::string_view name, const char* impl, auto change) {
+      Options options;
+      options.impl = impl;
+      options.depth = 4;
+      options.frames = 8;
+      change(options);
+      list.push_back({name, options});
+    };
+    add("pread", "pread", [](Options&) {});
+    add("pread_pool", "pread", [](Options& o) { o.threads = 3; });
+    add("mmap", "mmap", [](Options&) {});
+    add("mmap_map", "mmap", [](Options& o) { o.write_path = WritePath::map; });
+    add("direct", "direct", [](Options&) {});
+    add("uring", "uring", [](Options&) {});
+    add("uring_buffered", "uring", [](Options& o) { o.direct = Direct::off; });
+    return list;
+  }();
+  return all;
+}
+
+}  // namespace pagealloc::crash
