@@ -42,6 +42,33 @@ class SyncBesideWrite final : public TwoPage {
   Result<void> sync_data() override { return {}; }
 };
 
+/// Says "done" when the sync is submitted, and collects it before the next commit.
+class AcknowledgedBeforeSync final : public TwoPage {
+ public:
+  ~AcknowledgedBeforeSync() override { (void)collect(); }
+
+ private:
+  Result<void> write_data(std::uint64_t number) override {
+    if (auto done = collect(); !done) return done;
+    return TwoPage::write_data(number);
+  }
+  Result<void> sync_meta() override {
+    sync_ = Op{.verb = Verb::sync};
+    Op* batch[] = {&sync_};
+    under_way_ = file().submit(batch) == 1;
+    return {};
+  }
+  Result<void> collect() {
+    Op* done[1];
+    if (!under_way_) return {};
+    under_way_ = file().reap(done, 1) == 0;
+    if (sync_.result == Errc::ok) return {};
+    return std::unexpected(error_of(file(), sync_));
+  }
+  Op sync_;
+  bool under_way_ = false;
+};
+
 class MetaWithoutChecksum final : public TwoPage {
   bool valid(const Meta& meta, PageId) const override { return meta.number != 0; }
 };
@@ -105,6 +132,8 @@ constexpr std::array kinds = {
               "a sync covers what was reaped before it was submitted, not "
               "what is under way beside it",
               make<SyncBesideWrite>},
+    StoreKind{"acknowledged-before-sync", "a sync that was submitted has made nothing durable yet",
+              make<AcknowledgedBeforeSync>},
     StoreKind{"meta-without-checksum", "a torn meta page is taken for a whole one",
               make<MetaWithoutChecksum>},
     StoreKind{"meta-before-data", "the meta page points to data that is not there yet",

@@ -1,6 +1,7 @@
 // The ways to open a page file that a store is put to the test on.
 #pragma once
 
+#include <ostream>
 #include <string_view>
 #include <vector>
 
@@ -13,5 +14,7 @@ struct Way {
   Options options;
 };
 const std::vector<Way>& ways();
+/// How GoogleTest names the parameter of a failed test.
+inline void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
 
 }  // namespace pagealloc::crash
