@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "harness/crash/canaries.h"
+#include "harness/crash/demo.h"
 #include "harness/crash/driver.h"
 #include "harness/crash/ways.h"
 
@@ -16,6 +17,7 @@ struct Arguments {
   std::string way;         // empty: all
   std::uint64_t seed = 0;  // 0: as many as there is time for
   double seconds = 10;
+  bool demo = false;
 };
 
 const StoreKind* kind_of(const std::string& name) {
@@ -77,10 +79,12 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember(names));
   app.add_option("--seed", arguments.seed, "This one only, as a failure told you");
   app.add_option("--seconds", arguments.seconds, "For each way")->capture_default_str();
+  app.add_flag("--demo", arguments.demo, "Show what a missing sync loses, in a second");
   app.footer(
       "Examples:\n"
-      "  pagealloc_crash\n"
+      "  pagealloc_crash --demo\n"
+      "  pagealloc_crash --seconds 60\n"
       "  pagealloc_crash --store no-sync-before-meta --way pread --seed 1");
   CLI11_PARSE(app, argc, argv);
-  return run(arguments);
+  return arguments.demo ? demo() : run(arguments);
 }
