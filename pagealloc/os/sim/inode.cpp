@@ -251,6 +251,7 @@ void Inode::apply(FileImage& image, const Entry& entry) {
 FileImage Inode::cut(Random& random, Tearing tearing, bool everything) {
   collect_stores();
   FileImage image = medium_;
+  image.kind = kind_;
   image.target = target_;
   const auto changes = std::ranges::count_if(
       under_way_, [](const Entry& entry) { return entry.what != What::data && !entry.durable; });

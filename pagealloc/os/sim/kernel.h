@@ -118,7 +118,16 @@ class SimKernel final : public Kernel {
   std::int64_t finish(const Started& started);
   Started start_read(OpenFile& file, const iovec* iov, int count, std::uint64_t offset);
   Started start_write(OpenFile& file, const iovec* iov, int count, std::uint64_t offset);
-  Started start_sync(OpenFile& file);
+  /// What of a file a sync is about.
+  struct Range {
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = UINT64_MAX;
+    bool covers(std::uint64_t block) const {
+      const std::uint64_t begin = block * block_bytes;
+      return begin + block_bytes > offset && (bytes == UINT64_MAX || begin < offset + bytes);
+    }
+  };
+  Started start_sync(OpenFile& file, Range range);
   Started start_fallocate(OpenFile& file, int mode, std::uint64_t offset, std::uint64_t bytes);
   bool fails(Fault fault);
   void write_back_some();

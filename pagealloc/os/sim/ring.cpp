@@ -94,7 +94,7 @@ SimKernel::Started SimRing::start(const io_uring_sqe& sqe) {
     case IORING_OP_FSYNC:
       // As Linux does, which taught us that fio's syncs were refused.
       if (sqe.addr != 0 || sqe.buf_index != 0) return {-EINVAL, now_ns};
-      return kernel_.start_sync(*file);
+      return kernel_.start_sync(*file, {});
     case IORING_OP_FALLOCATE:
       return kernel_.start_fallocate(*file, static_cast<int>(sqe.len), sqe.off, sqe.addr);
     default:

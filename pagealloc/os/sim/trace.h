@@ -20,11 +20,12 @@ struct Event {
 class Trace {
  public:
   void note(const Event& event) {
-    for (const std::uint64_t word :
-         {event.time_ns, static_cast<std::uint64_t>(event.what[0]), event.inode, event.offset,
-          event.bytes, static_cast<std::uint64_t>(event.result)}) {
-      hash_ = (hash_ ^ word) * 0x100000001B3ULL;
-      hash_ ^= hash_ >> 29;
+    for (const char* letter = event.what; *letter != '\0'; ++letter) {
+      add(static_cast<std::uint64_t>(*letter));
+    }
+    for (const std::uint64_t word : {event.time_ns, event.inode, event.offset, event.bytes,
+                                     static_cast<std::uint64_t>(event.result)}) {
+      add(word);
     }
     if (kept_) events_.push_back(event);
   }
@@ -34,6 +35,10 @@ class Trace {
   const std::vector<Event>& events() const { return events_; }
 
  private:
+  void add(std::uint64_t word) {
+    hash_ = (hash_ ^ word) * 0x100000001B3ULL;
+    hash_ ^= hash_ >> 29;
+  }
   std::uint64_t hash_ = 0xCBF29CE484222325ULL;
   bool kept_ = false;
   std::vector<Event> events_;

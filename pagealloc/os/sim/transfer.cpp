@@ -178,18 +178,20 @@ std::int64_t SimKernel::pwritev(int fd, const iovec* iov, int count,
   inside.about(*file->inode, offset, length_of(iov, count));
   const std::int64_t moved = finish(start_write(*file, iov, count, offset));
   if (moved <= 0 || (file_of(fd)->flags & O_DSYNC) == 0) return inside.result(moved);
-  const std::int64_t synced = finish(start_sync(*file_of(fd)));
+  const auto bytes = static_cast<std::uint64_t>(moved);
+  const std::int64_t synced = finish(start_sync(*file_of(fd), {offset, bytes}));
   return inside.result(synced < 0 ? synced : moved);
 }
 
 // --- Syncing ------------------------------------------------------------------------------------
 
-SimKernel::Started SimKernel::start_sync(OpenFile& file) {
+SimKernel::Started SimKernel::start_sync(OpenFile& file, Range range) {
   const std::uint64_t now_ns = scheduler_.now_ns() + call_ns;
   if (fails(Fault::interrupted)) return {-EINTR, now_ns};
   const auto inode = file.inode;
   inode->collect_stores();
   for (const std::uint64_t block : inode->dirty_blocks()) {
+    if (!range.covers(block)) continue;
     if (fails(Fault::sync_error)) {
       inode->fail_write_back(block, machine_.faults.revert_after_error);
       inode->note_error();
@@ -222,7 +224,7 @@ int SimKernel::fdatasync(int fd) noexcept {
   OpenFile* file = file_of(fd);
   if (file == nullptr) return inside.result(-EBADF);
   inside.about(*file->inode, 0, 0);
-  return inside.result(static_cast<int>(finish(start_sync(*file))));
+  return inside.result(static_cast<int>(finish(start_sync(*file, {}))));
 }
 
 int SimKernel::fsync(int fd) noexcept {
@@ -232,7 +234,7 @@ int SimKernel::fsync(int fd) noexcept {
   inside.about(*file->inode, 0, 0);
   const bool directory = file->inode->kind() == FileKind::directory;
   const std::string path = file->path;
-  const auto result = static_cast<int>(finish(start_sync(*file)));
+  const auto result = static_cast<int>(finish(start_sync(*file, {})));
   if (result == 0 && directory) tree_.sync(path);
   return inside.result(result);
 }
@@ -243,7 +245,7 @@ int SimKernel::syncfs(int fd) noexcept {
   int result = 0;
   for (const auto& inode : tree_.inodes()) {
     OpenFile file{inode, {}, O_RDONLY, inode->errors()};
-    result = std::min(result, static_cast<int>(finish(start_sync(file))));
+    result = std::min(result, static_cast<int>(finish(start_sync(file, {}))));
   }
   if (result == 0) tree_.sync_all();
   return inside.result(result);
@@ -259,7 +261,8 @@ int SimKernel::msync(void* address, std::size_t bytes, int flags) noexcept {
   inside.about(*found->inode, 0, bytes);
   if ((flags & MS_SYNC) == 0) return inside.result(0);  // MS_ASYNC does nothing at all on Linux
   OpenFile file{found->inode, {}, O_RDWR, found->errors_seen};
-  const auto result = static_cast<int>(finish(start_sync(file)));
+  const auto offset = static_cast<std::uint64_t>(at - found->address);  // maps begin at the start
+  const auto result = static_cast<int>(finish(start_sync(file, {offset, bytes})));
   found->errors_seen = file.errors_seen;
   return inside.result(result);
 }
