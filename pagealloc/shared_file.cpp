@@ -125,6 +125,7 @@ SharedFile::~SharedFile() {
   // Nobody is left to be told of a failed close, and nothing depends on it: what was synced is
   // durable, and what was not was never promised.
   if (created_) remove_created();
+  if (failed() == Errc::poisoned) forget_cache();  // again: what was mapped stayed until now
   if (fd_ >= 0) (void)kernel_.close(fd_);
 }
 
@@ -286,9 +287,22 @@ Result<void> SharedFile::make_durable() {
   // cache serves its bytes now and a power cut takes them back. fsync first, then trust.
   if (!options_.sync_at_open) return {};
   if (const int result = fsync_all(kernel_, fd_); result < 0) {
+    forget_cache();
     return std::unexpected(error(Errc::io, -result, "cannot make the file durable, fsync failed"));
   }
   return sync_name();
+}
+
+void SharedFile::poison() noexcept {
+  if (!poisoned_.exchange(true, std::memory_order_acq_rel)) forget_cache();
+}
+
+// A page that could not be written back is clean, and its new bytes stay in the page cache: the
+// next process would read them, its fsync would succeed, and a power cut would take them. So they
+// are dropped, and who comes next reads what the medium has. Advice, which the kernel need not
+// follow, hence best effort; without the page cache there is nothing to drop.
+void SharedFile::forget_cache() const noexcept {
+  if (fd_ >= 0) (void)kernel_.fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 Result<void> SharedFile::sync_name() {

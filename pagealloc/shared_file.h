@@ -53,8 +53,8 @@ class SharedFile {
   void settle(Op& op, Errc result, int os_error) noexcept;
   /// The open has succeeded: a file that it made stays. Before the file is shared only.
   void keep() noexcept { created_ = false; }
-  /// From now on no write or sync succeeds.
-  void poison() noexcept { poisoned_.store(true, std::memory_order_release); }
+  /// From now on no write or sync succeeds, and what the page cache has is not to be trusted.
+  void poison() noexcept;
 
   /// True when the file may have holes, so that a write must allocate first: it is then that
   /// "disk full" can still be survived (clause 11). A file written in full never pays for it.
@@ -88,6 +88,7 @@ class SharedFile {
   Result<void> give_up_direct();
   Result<void> make_durable();
   Result<void> sync_name();
+  void forget_cache() const noexcept;
   Errc map_failure() const noexcept;
   void remove_created() noexcept;
   Result<void> check_length();

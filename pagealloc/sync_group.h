@@ -42,7 +42,10 @@ class SyncGroup {
       if (result < 0) failure_ = result;
       covered_ = covers;
       ended_.fetch_add(1, std::memory_order_relaxed);
+      // Not under the mutex: a simulated kernel may run somebody who wants it before it returns.
+      lock.unlock();
       kernel_.wake_all(ended_);
+      lock.lock();
     }
     return failure_;
   }

@@ -1,7 +1,6 @@
 #include "harness/crash/canaries.h"
 
 #include <array>
-#include <cstring>
 
 #include "harness/crash/two_page.h"
 
@@ -17,27 +16,16 @@ class NoSyncAfterMeta final : public TwoPage {
   Result<void> sync_meta() override { return {}; }
 };
 
-/// The sync is submitted together with the write that it is to cover.
+/// The sync is submitted together with the writes that it is to cover.
 class SyncBesideWrite final : public TwoPage {
   Result<void> write_data(std::uint64_t number) override {
-    const auto bytes = contents(number, file().geometry().page_bytes);
-    note_data(bytes);
-    Op write{.verb = Verb::write, .page = data_page_of(number)};
-    write.frame = file().stage(write.page, 1);
-    if (write.frame == nullptr) return {};
-    std::memcpy(write.frame, bytes.data(), bytes.size());
+    auto writes = stage_data(number);
+    if (!writes) return std::unexpected(writes.error());
     Op sync{.verb = Verb::sync};
-    Op* batch[] = {&write, &sync};
-    Op* done[2];
-    std::size_t taken = file().submit(batch);
-    for (std::size_t back = 0; back < 2;) {
-      back += file().reap(done, 1);
-      if (taken < 2) taken += file().submit(std::span(batch).subspan(taken));
-    }
-    for (const Op* op : batch) {
-      if (op->result != Errc::ok) return std::unexpected(error_of(file(), *op));
-    }
-    return {};
+    std::array<Op*, data_pages + 1> batch;
+    for (std::size_t i = 0; i < data_pages; ++i) batch[i] = &(*writes)[i];
+    batch.back() = &sync;
+    return carry_out(batch);
   }
   Result<void> sync_data() override { return {}; }
 };
@@ -70,19 +58,16 @@ class AcknowledgedBeforeSync final : public TwoPage {
 };
 
 class MetaWithoutChecksum final : public TwoPage {
-  bool valid(const Meta& meta, PageId) const override { return meta.number != 0; }
+  bool valid(const Meta& meta, PageId) const override {
+    return meta.number != 0 && meta.data_page < file_pages;
+  }
 };
 
 class MetaBeforeData final : public TwoPage {
-  Result<void> commit(std::uint64_t number) override {
-    note_data(contents(number, file().geometry().page_bytes));
-    if (auto done = write_meta(number); !done) return done;
-    if (auto done = sync_meta(); !done) return done;
-    if (auto done = write_data(number); !done) return done;
-    if (auto done = sync_data(); !done) return done;
-    note_commit(number);
-    return {};
-  }
+  Result<void> write_data(std::uint64_t number) override { return TwoPage::write_meta(number); }
+  Result<void> sync_data() override { return TwoPage::sync_meta(); }
+  Result<void> write_meta(std::uint64_t number) override { return TwoPage::write_data(number); }
+  Result<void> sync_meta() override { return TwoPage::sync_data(); }
 };
 
 class LivePageReused final : public TwoPage {
@@ -118,41 +103,68 @@ class DirectTakenForDurable final : public TwoPage {
   Result<void> sync_meta() override { return {}; }
 };
 
+/// Pages do not say where they belong, so one that was written to another's place looks right.
+class PageNumberMissing final : public TwoPage {
+  std::uint64_t place_of(PageId) const override { return 0; }
+};
+
+/// What a dead process has left in the page cache is served, and never synced.
+class RecoveredNotSynced final : public TwoPage {
+  Options prepare(Options options) override {
+    options.sync_at_open = opened_new_;
+    return options;
+  }
+  Result<void> open(const std::string& path, const Options& options) override {
+    Options looks = options;
+    looks.sync_at_open = false;
+    opened_new_ = !pagealloc::open(path, looks);
+    return TwoPage::open(path, options);
+  }
+  bool opened_new_ = false;
+};
+
 template <typename T>
 std::unique_ptr<Store> make() {
   return std::make_unique<T>();
 }
 
 constexpr std::array kinds = {
-    StoreKind{"no-sync-before-meta", "the meta page may arrive before the data it points to",
-              make<NoSyncBeforeMeta>},
-    StoreKind{"no-sync-after-meta", "acknowledged before the meta page is durable",
+    StoreKind{"no-sync-before-meta", "the meta page may arrive before the data it points to", "b",
+              10, make<NoSyncBeforeMeta>},
+    StoreKind{"no-sync-after-meta", "acknowledged before the meta page is durable", "a", 10,
               make<NoSyncAfterMeta>},
     StoreKind{"sync-beside-write",
-              "a sync covers what was reaped before it was submitted, not "
-              "what is under way beside it",
-              make<SyncBesideWrite>},
+              "a sync covers what was reaped before it was submitted, not what is under way beside "
+              "it",
+              "be", 20, make<SyncBesideWrite>},
     StoreKind{"acknowledged-before-sync", "a sync that was submitted has made nothing durable yet",
-              make<AcknowledgedBeforeSync>},
-    StoreKind{"meta-without-checksum", "a torn meta page is taken for a whole one",
+              "a", 100, make<AcknowledgedBeforeSync>},
+    StoreKind{"meta-without-checksum", "a torn meta page is taken for a whole one", "abde", 64,
               make<MetaWithoutChecksum>},
-    StoreKind{"meta-before-data", "the meta page points to data that is not there yet",
+    StoreKind{"meta-before-data", "the meta page points to data that is not there yet", "b", 10,
               make<MetaBeforeData>},
     StoreKind{"live-page-reused", "the last commit's data is overwritten before the next is safe",
-              make<LivePageReused>},
-    StoreKind{"sync-error-ignored", "a sync that failed made nothing durable",
+              "b", 10, make<LivePageReused>},
+    StoreKind{"sync-error-ignored", "a sync that failed made nothing durable", "a", 100,
               make<SyncErrorIgnored>},
     StoreKind{"retried-sync-trusted",
-              "after a failed sync the pages are clean, and the next one "
-              "succeeds without them",
-              make<RetriedSyncTrusted>},
+              "after a failed sync the pages are clean, and the next one succeeds without them",
+              "a", 150, make<RetriedSyncTrusted>},
     StoreKind{"directory-never-synced", "a new file's name is durable after its directory's fsync",
-              make<DirectoryNeverSynced>},
+              "a", 10, make<DirectoryNeverSynced>},
+    StoreKind{"short-taken-for-whole", "a write may be short, and the rest of it is to be written",
+              "b", 10, make<TwoPage>, true},
+    StoreKind{"page-number-missing",
+              "a page written to another's place passes when the checksum is not over its number",
+              "g", 150, make<PageNumberMissing>},
     StoreKind{"direct-taken-for-durable", "O_DIRECT passes the page cache by, not the drive's",
-              make<DirectTakenForDurable>},
+              "ab", 10, make<DirectTakenForDurable>},
+    StoreKind{"recovered-not-synced",
+              "what a reader was shown after a process died must survive the power cut after that",
+              "i", 50, make<RecoveredNotSynced>},
 };
 
-constexpr StoreKind right{"two-page", "", make<TwoPage>};
+constexpr StoreKind right{"two-page", "", "", 0, make<TwoPage>};
 
 }  // namespace
 

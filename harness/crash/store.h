@@ -17,26 +17,30 @@ class Store {
   virtual ~Store() = default;
 
   /// Opens the file, making it if it is not there, and finds the last commit that it holds. An
-  /// error when what it holds cannot be what any history of commits leaves.
+  /// error when it can tell that this cannot be what any history of commits leaves.
   virtual Result<void> open(const std::string& path, const Options& options) = 0;
   /// Commits transaction `number`, one more than the last. When this returns without an error the
   /// commit is acknowledged: whatever happens then, it must not be lost.
   virtual Result<void> commit(std::uint64_t number) = 0;
   /// The last commit found by open() or made since; 0: none.
   virtual std::uint64_t last() const = 0;
-  /// Reads all that the commits up to last() have written, and compares: the model is that commit n
-  /// writes contents(n).
-  virtual Result<void> check() = 0;
+  /// What the last commit wrote, nothing when there is none; an error when the store can tell that
+  /// it is not. The caller compares it with contents(last()).
+  virtual Result<std::vector<std::byte>> read() = 0;
 };
 
-/// The bytes that commit `number` writes.
+/// The model: what commit `number` writes, in a store that writes so many bytes each time.
 std::vector<std::byte> contents(std::uint64_t number, std::size_t bytes);
 
 /// A store that can be made by name: the correct one, or one with a mistake.
 struct StoreKind {
   std::string_view name;
-  std::string_view mistake;  ///< what a student should read; empty: there is none
+  std::string_view mistake;    ///< what a student should read; empty: there is none
+  std::string_view caught_by;  ///< the oracles that may find the mistake
+  std::uint64_t seeds_max;     ///< so many seeds find it, on every way where it is one
   std::unique_ptr<Store> (*make)();
+  /// The mistake is below the store: nobody looks whether a write was short.
+  bool takes_short_for_whole = false;
 };
 
 }  // namespace pagealloc::crash

@@ -5,7 +5,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include <algorithm>
 #include <cstring>
 
 namespace pagealloc::crash {
@@ -20,8 +19,14 @@ std::vector<std::byte> contents(std::uint64_t number, std::size_t bytes) {
 }
 
 Error TwoPage::damaged(PageId page, std::string cause) const {
-  return Error{.code = Errc::not_page_file, .path = path_, .page = page, .cause = std::move(cause)};
+  return Error{.code = Errc::not_page_file,
+               .path = path_,
+               .page = page,
+               .offset_bytes = page * file_->geometry().page_bytes,
+               .cause = std::move(cause)};
 }
+
+// --- Opening ------------------------------------------------------------------------------------
 
 Result<void> TwoPage::open(const std::string& path, const Options& options) {
   path_ = path;
@@ -29,17 +34,17 @@ Result<void> TwoPage::open(const std::string& path, const Options& options) {
   options_.create = true;
   if (auto good = reopen(); !good) return good;
   if (file_->pages() == 0) {
-    if (auto grown = file_->resize(4); !grown) return grown;
+    if (auto grown = file_->resize(file_pages); !grown) return grown;
     if (auto durable = sync(*file_); !durable) return durable;
   }
-  if (file_->pages() != 4) return std::unexpected(damaged(0, "it has not four pages"));
+  if (file_->pages() != file_pages) {
+    return std::unexpected(
+        damaged(0, fmt::format("the file has {} pages and not {}", file_->pages(), file_pages)));
+  }
   for (const PageId page : {PageId{0}, PageId{1}}) {
     auto meta = read_meta(page);
     if (!meta) return std::unexpected(meta.error());
-    if (*meta && (*meta)->number > last_) {
-      live_ = **meta;
-      last_ = live_.number;
-    }
+    if (*meta && (*meta)->number > live_.number) live_ = **meta;
   }
   return {};
 }
@@ -62,58 +67,104 @@ Result<std::optional<TwoPage::Meta>> TwoPage::read_meta(PageId page) {
 }
 
 bool TwoPage::valid(const Meta& meta, PageId page) const {
-  return meta.number != 0 && meta.page == page && meta.checksum == checksum_of(meta);
+  return meta.number != 0 && meta.page == place_of(page) && meta.checksum == checksum_of(meta);
 }
 
-std::uint64_t TwoPage::checksum_of(const Meta& meta) const {
+std::uint64_t TwoPage::checksum_of(const Meta& meta) {
   return XXH3_64bits(&meta, offsetof(Meta, checksum));
 }
+
+// --- Committing ---------------------------------------------------------------------------------
 
 Result<void> TwoPage::commit(std::uint64_t number) {
   if (auto done = write_data(number); !done) return done;
   if (auto done = sync_data(); !done) return done;
   if (auto done = write_meta(number); !done) return done;
   if (auto done = sync_meta(); !done) return done;
-  last_ = number;
+  live_ = written_;
   return {};
 }
 
 Result<void> TwoPage::write_data(std::uint64_t number) {
-  const auto bytes = contents(number, file_->geometry().page_bytes);
-  note_data(bytes);
-  return write_page(*file_, data_page_of(number), bytes);
+  auto writes = stage_data(number);
+  if (!writes) return std::unexpected(writes.error());
+  std::array<Op*, data_pages> batch;
+  for (std::size_t i = 0; i < data_pages; ++i) batch[i] = &(*writes)[i];
+  return carry_out(batch);
 }
 
-void TwoPage::note_data(std::span<const std::byte> bytes) {
-  data_checksum_ = XXH3_64bits(bytes.data(), bytes.size());
+Result<TwoPage::DataWrites> TwoPage::stage_data(std::uint64_t number) {
+  const std::size_t page_bytes = file_->geometry().page_bytes;
+  const std::size_t share_bytes = page_bytes - sizeof(Header);
+  const auto all = contents(number, data_pages * share_bytes);
+  DataWrites writes;
+  for (std::size_t i = 0; i < data_pages; ++i) {
+    Op& op = writes[i];
+    op = Op{.verb = Verb::write, .page = data_page_of(number) + i};
+    op.frame = file_->stage(op.page, 1);
+    if (op.frame == nullptr) {
+      for (std::size_t j = 0; j < i; ++j) file_->release(writes[j].frame, 1);
+      op.result = Errc::no_frames;
+      return std::unexpected(error_of(*file_, op));
+    }
+    Header header{.page = place_of(op.page), .number = number};
+    std::memcpy(op.frame, &header, sizeof header);
+    std::memcpy(op.frame + sizeof header, all.data() + i * share_bytes, share_bytes);
+    header.checksum =
+        XXH3_64bits(op.frame + sizeof header.checksum, page_bytes - sizeof header.checksum);
+    std::memcpy(op.frame, &header.checksum, sizeof header.checksum);
+  }
+  return writes;
+}
+
+Result<void> TwoPage::carry_out(std::span<Op* const> ops) {
+  std::size_t taken = file_->submit(ops);
+  Op* done[1];
+  for (std::size_t back = 0; back < ops.size();) {
+    back += file_->reap(done, 1);
+    if (taken < ops.size()) taken += file_->submit(ops.subspan(taken));
+  }
+  for (const Op* op : ops) {
+    if (op->result != Errc::ok) return std::unexpected(error_of(*file_, *op));
+  }
+  return {};
 }
 
 Result<void> TwoPage::write_meta(std::uint64_t number) {
-  live_ = {.page = meta_page_of(number),
-           .number = number,
-           .data_page = data_page_of(number),
-           .data_checksum = data_checksum_};
-  live_.checksum = checksum_of(live_);
-  return write_page(*file_, live_.page, std::as_bytes(std::span(&live_, 1)));
+  const PageId page = meta_page_of(number);
+  written_ = {.page = place_of(page), .number = number, .data_page = data_page_of(number)};
+  written_.checksum = checksum_of(written_);
+  return write_page(*file_, page, std::as_bytes(std::span(&written_, 1)));
 }
 
-Result<void> TwoPage::check() {
-  if (last_ == 0) return {};
-  if (live_.data_page >= file_->pages()) {
-    return std::unexpected(damaged(live_.page, "it points beyond the end"));
+// --- Reading ------------------------------------------------------------------------------------
+
+Result<std::vector<std::byte>> TwoPage::read() {
+  std::vector<std::byte> all;
+  if (last() == 0) return all;
+  for (PageId page = live_.data_page; page < live_.data_page + data_pages; ++page) {
+    if (page >= file_->pages()) {
+      return std::unexpected(damaged(page, fmt::format("commit {} lies beyond the end", last())));
+    }
+    auto lent = read_page(*file_, page);
+    if (!lent) return std::unexpected(lent.error());
+    const auto bytes = lent->bytes();
+    Header header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    const auto rest = bytes.subspan(sizeof header.checksum);
+    if (header.checksum != XXH3_64bits(rest.data(), rest.size())) {
+      return std::unexpected(
+          damaged(page, fmt::format("not whole, and commit {} needs it", last())));
+    }
+    if (header.page != place_of(page) || header.number != last()) {
+      return std::unexpected(damaged(page, fmt::format("it says that it is page {} of commit {}, "
+                                                       "and commit {} needs it",
+                                                       header.page, header.number, last())));
+    }
+    const auto share = bytes.subspan(sizeof header);
+    all.insert(all.end(), share.begin(), share.end());
   }
-  auto lent = read_page(*file_, live_.data_page);
-  if (!lent) return std::unexpected(lent.error());
-  const auto bytes = lent->bytes();
-  if (XXH3_64bits(bytes.data(), bytes.size()) != live_.data_checksum) {
-    return std::unexpected(
-        damaged(live_.data_page, fmt::format("commit {} is there and its data is not", last_)));
-  }
-  if (!std::ranges::equal(bytes, contents(last_, bytes.size()))) {
-    return std::unexpected(
-        damaged(live_.data_page, fmt::format("commit {} never wrote this", last_)));
-  }
-  return {};
+  return all;
 }
 
 }  // namespace pagealloc::crash

@@ -1,45 +1,30 @@
 #include "pagealloc/os/sim/image.h"
 
-#include <cstring>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 namespace pagealloc::os::sim {
 
-namespace {
-
-/// FNV-1a over words: a file is short here, and what matters is that a bit makes a difference.
-class Hash {
- public:
-  void word(std::uint64_t value) { state_ = (state_ ^ value) * 0x100000001B3ULL ^ (state_ >> 29); }
-  void bytes(const std::byte* data, std::size_t count) {
-    word(count);
-    for (; count >= sizeof(std::uint64_t); data += 8, count -= 8) {
-      std::uint64_t value = 0;
-      std::memcpy(&value, data, sizeof value);
-      word(value);
-    }
-    for (; count > 0; ++data, --count) word(static_cast<std::uint64_t>(*data));
-  }
-  void text(const std::string& text) {
-    bytes(reinterpret_cast<const std::byte*>(text.data()), text.size());
-  }
-  std::uint64_t value() const { return state_; }
-
- private:
-  std::uint64_t state_ = 0xCBF29CE484222325ULL;
-};
-
-}  // namespace
-
 std::uint64_t Image::hash() const {
-  Hash hash;
+  std::uint64_t hash = 0;
+  const auto add = [&](const void* data, std::size_t bytes) {
+    hash = XXH3_64bits_withSeed(data, bytes, hash);
+  };
+  const auto word = [&](std::uint64_t value) { add(&value, sizeof value); };
   for (const auto& [path, file] : files) {
-    hash.text(path);
-    hash.word(static_cast<std::uint64_t>(file.kind));
-    hash.bytes(file.bytes.data(), file.bytes.size());
-    hash.text(file.target);
-    for (std::size_t i = 0; i < file.allocated.size(); ++i) hash.word(file.allocated[i] ? 1 : 0);
+    add(path.data(), path.size());
+    word(static_cast<std::uint64_t>(file.kind));
+    add(file.target.data(), file.target.size());
+    add(file.bytes.data(), file.bytes.size());
+    std::uint64_t blocks = 0;
+    for (std::size_t i = 0; i < file.allocated.size(); ++i) {
+      blocks = blocks << 1 | (file.allocated[i] ? 1U : 0U);
+      if (i % 64 == 63) word(blocks);
+    }
+    word(blocks);
+    for (const std::uint64_t block : file.unreadable) word(block);
   }
-  return hash.value();
+  return hash;
 }
 
 }  // namespace pagealloc::os::sim

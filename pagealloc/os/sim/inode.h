@@ -11,7 +11,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,17 +24,30 @@
 
 namespace pagealloc::os::sim {
 
-inline constexpr std::uint64_t block_bytes = 4096;  ///< of the page cache and of allocation
-inline constexpr std::uint64_t sector_bytes = 512;  ///< what a device writes whole
-
 /// What a power cut may do to a write that nothing has made durable.
 enum class Tearing : std::uint8_t {
   none,   ///< whole blocks are there or not: teaches fsync
   sector  ///< each sector is there, or not, or damaged: teaches checksums
 };
 
+/// What a device does wrong with a write that it acknowledges.
+enum class Mishap : std::uint8_t {
+  none,
+  lost,        ///< it writes nothing
+  misdirected  ///< it writes it to another block of the file
+};
+
+/// What a power cut did to one change that was on its way.
+struct Fate {
+  const char* what;  ///< "write", "resize", "punch", "allocate", "name"
+  const char* fate;  ///< "kept", "dropped", "torn"
+  std::uint64_t inode;
+  std::uint64_t offset;
+  std::uint64_t bytes;
+};
+
 /// Not thread safe.
-class Inode {
+class Inode : public std::enable_shared_from_this<Inode> {
  public:
   Inode(std::uint64_t number, FileKind kind) : number_(number), kind_(kind) {}
   /// As a machine that was switched on finds it.
@@ -60,8 +75,12 @@ class Inode {
   /// Blocks that are in the page cache, so that reading them needs no device.
   bool resident(std::uint64_t block) const;
   void set_resident(std::uint64_t offset, std::uint64_t bytes);
-  /// Drops what is clean from the page cache.
+  /// Drops what is clean from the page cache: who reads it next sees what the medium has.
   void evict();
+  /// Before a read past the page cache, which sees what the device has.
+  void pass_cache() {
+    if (differs_) evict();
+  }
   /// Finds out what was stored through writable maps since it was last asked.
   void collect_stores();
   void map_writable();
@@ -70,21 +89,42 @@ class Inode {
   // --- Towards the medium ---
   std::vector<std::uint64_t> dirty_blocks() const;
   /// A dirty block goes to the device's cache and is clean.
-  void write_back(std::uint64_t block);
+  void write_back(std::uint64_t block, Mishap mishap);
   /// A write of it has failed: Linux marks it clean all the same. It keeps its new bytes (ext4,
   /// XFS) or shows those of the medium again (Btrfs).
   void fail_write_back(std::uint64_t block, bool revert);
   /// A write past the page cache begins; until complete(ticket) no flush covers it.
-  std::uint64_t begin_direct(std::uint64_t offset, std::span<const std::byte> in);
+  std::uint64_t begin_direct(std::uint64_t offset, std::span<const std::byte> in, Mishap mishap);
   void complete(std::uint64_t ticket);
   /// A flush of the device begins, and with `commit` a commit of this file's journal: what it
   /// covers is settled now, and durable after end_flush() with the number returned.
   std::uint64_t begin_flush(bool commit);
-  void end_flush(std::uint64_t number);
+  /// The bytes that are durable now and were not before.
+  std::uint64_t end_flush(std::uint64_t number);
+  /// The device has failed and forgets what it had not made durable, all or some of it.
+  void lose_device_cache(Random& random);
+
+  // --- Damage to the medium, which shows when it is read again ---
+  /// A byte of it changes by itself, and stays changed until it is written.
+  void rot(Random& random);
+  /// A block cannot be read until it is written again.
+  void make_unreadable(std::uint64_t block) { unreadable_.insert(block); }
+  bool readable(std::uint64_t offset, std::uint64_t bytes) const;
 
   // --- Power ---
-  /// What is on the medium if the power goes now. `everything`: all of it arrives.
-  FileImage cut(Random& random, Tearing tearing, bool everything);
+  /// What is on the medium if the power goes now. `everything`: all of it arrives. Appends to
+  /// `fates`, where given, what became of each change that was not durable.
+  FileImage cut(Random& random, Tearing tearing, bool everything, std::vector<Fate>* fates);
+  bool everything_durable() {
+    collect_stores();
+    return under_way_.empty() && dirty_blocks().empty();
+  }
+  /// The same for each write that is not durable: all else has arrived, and of this one 0, 8, 16
+  /// ... bytes.
+  void enumerate_tears(const std::function<void(const FileImage&)>& judge);
+  /// The file as it is when every process that had it open has died: nothing is lost. What the
+  /// device was working on it finishes.
+  std::shared_ptr<Inode> survivor();
 
   // --- Errors of write-back, told once for each open file (errseq_t) ---
   std::uint64_t errors() const { return errors_; }
@@ -104,6 +144,7 @@ class Inode {
     bool complete = true;               // false: data that the device has not answered for
     std::uint64_t flush = 0;            // the one that covers it
     bool durable = false;               // it arrives whatever happens
+    bool lost = false;                  // data: the device has dropped it without saying so
   };
   struct Block {
     bool resident : 1;
@@ -113,8 +154,12 @@ class Inode {
   void fit();
   void mark(std::uint64_t offset, std::uint64_t bytes, Block with);
   Entry data_of(std::uint64_t block) const;
+  void begin(Entry entry, Mishap mishap);
+  FileImage seen_by_device() const;
+  std::vector<Entry> not_durable();
   static void apply(FileImage& image, const Entry& entry);
-  static void tear(FileImage& image, const Entry& entry, Random& random, Tearing tearing);
+  static void apply_data(FileImage& image, const Entry& entry);
+  static const char* tear(FileImage& image, const Entry& entry, Random& random, Tearing tearing);
 
   std::uint64_t number_;
   FileKind kind_;
@@ -129,6 +174,8 @@ class Inode {
   std::uint64_t flushes_ = 0;
   std::uint64_t errors_ = 0;
   bool told_ = true;
+  std::set<std::uint64_t> unreadable_;
+  bool differs_ = false;  // the page cache from what the device would answer, without being dirty
 };
 
 }  // namespace pagealloc::os::sim

@@ -6,8 +6,25 @@
 
 namespace pagealloc::os::sim {
 
-/// Lives as long as the call. A fiber runs only while somebody else is inside and waits, so it has
-/// the lock already.
+/// The kernel's lock, which a fiber has already: it runs only while somebody else is inside and
+/// waits.
+class SimKernel::Lock {
+ public:
+  explicit Lock(const SimKernel& kernel)
+      : mutex_(Fiber::current() == nullptr ? &kernel.mutex_ : nullptr) {
+    if (mutex_ != nullptr) mutex_->lock();
+  }
+  ~Lock() {
+    if (mutex_ != nullptr) mutex_->unlock();
+  }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  std::mutex* mutex_;
+};
+
+/// Lives as long as the call.
 class SimKernel::Inside {
  public:
   Inside(SimKernel& kernel, Call call, std::string_view path = {});
@@ -27,7 +44,7 @@ class SimKernel::Inside {
 
  private:
   SimKernel& kernel_;
-  bool locked_;
+  Lock lock_;
   Event event_;
 };
 

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <thread>
 
+#include "pagealloc/os/sim/host_memory.h"
 #include "pagealloc/os/sim/inside.h"
 #include "pagealloc/os/sim/ring.h"
 #include "pagealloc/os/sim/workers.h"
@@ -26,18 +27,47 @@ SimKernel::SimKernel(Machine machine)
   machine_.image = {};
 }
 
+SimKernel::SimKernel(Machine machine, const SimKernel& before)
+    : machine_(std::move(machine)),
+      streams_(machine_.seed),
+      device_(machine_.model, streams_.schedule),
+      tree_(before.tree_.survivor()) {}
+
 SimKernel::~SimKernel() = default;
 
 // --- What only tests can do ---------------------------------------------------------------------
 
-Image SimKernel::cut(Tearing tearing) {
+Image SimKernel::cut(Tearing tearing, std::vector<Fate>* fates) {
   const bool everything = streams_.power.one_in(10);
   Image image;
-  for (const auto& [path, inode] : tree_.cut(streams_.power, everything)) {
+  for (const auto& [path, inode] : tree_.cut(streams_.power, everything, fates)) {
     if (path == "/") continue;
-    image.files[path] = inode->cut(streams_.power, tearing, everything);
+    image.files[path] = inode->cut(streams_.power, tearing, everything, fates);
   }
   return image;
+}
+
+bool SimKernel::everything_durable() {
+  return tree_.everything_durable() && std::ranges::all_of(tree_.inodes(), [](const auto& inode) {
+           return inode->everything_durable();
+         });
+}
+
+void SimKernel::enumerate_tears(const std::function<void(const Image&)>& judge) {
+  std::vector<Fate> unused;
+  Image image;
+  for (const auto& [path, inode] : tree_.names()) {
+    if (path != "/") image.files[path] = inode->cut(streams_.power, Tearing::none, true, &unused);
+  }
+  for (const auto& [path, inode] : tree_.names()) {
+    if (path == "/") continue;
+    const FileImage whole = image.files[path];
+    inode->enumerate_tears([&](const FileImage& torn) {
+      image.files[path] = torn;
+      judge(image);
+    });
+    image.files[path] = whole;
+  }
 }
 
 void SimKernel::make(const std::string& path, FileKind kind, const std::string& target) {
@@ -59,21 +89,21 @@ std::uint64_t SimKernel::next_random() {
 
 // --- Descriptors and names ----------------------------------------------------------------------
 
-SimKernel::OpenFile* SimKernel::file_of(int fd) {
+SimKernel::File SimKernel::file_of(int fd) {
   const auto index = static_cast<std::size_t>(fd - first_fd);
-  if (fd < first_fd || index >= files_.size() || files_[index].inode == nullptr) return nullptr;
-  return &files_[index];
+  return fd < first_fd || index >= files_.size() ? nullptr : files_[index];
 }
 
 int SimKernel::descriptor_for(OpenFile file) {
   // An error that nobody has been told of is the next opener's to hear (errseq_t).
   file.errors_seen = file.inode->errors() - (file.inode->told() ? 0 : 1);
-  const auto free = std::ranges::find(files_, nullptr, &OpenFile::inode);
+  const auto free = std::ranges::find(files_, nullptr);
   const auto index = free - files_.begin();
+  auto shared = std::make_shared<OpenFile>(std::move(file));
   if (free == files_.end()) {
-    files_.push_back(std::move(file));
+    files_.push_back(std::move(shared));
   } else {
-    *free = std::move(file);
+    *free = std::move(shared);
   }
   return first_fd + static_cast<int>(index);
 }
@@ -85,7 +115,7 @@ int SimKernel::open(const char* given, int flags, unsigned) noexcept {
   if (text.starts_with(by_descriptor)) {
     int fd = -1;
     (void)std::from_chars(text.data() + by_descriptor.size(), text.data() + text.size(), fd);
-    const OpenFile* file = file_of(fd);
+    const File file = file_of(fd);
     if (file == nullptr) return inside.result(-ENOENT);
     return inside.result(descriptor_for({file->inode, file->path, flags}));
   }
@@ -108,14 +138,14 @@ int SimKernel::open(const char* given, int flags, unsigned) noexcept {
   if (!directory && (flags & O_DIRECTORY) != 0) return inside.result(-ENOTDIR);
   if ((flags & O_DIRECT) != 0 && machine_.refuses_direct) return inside.result(-EINVAL);
   if ((flags & O_TRUNC) != 0) inode->resize(0);
+  inside.about(*inode, 0, 0);
   return inside.result(descriptor_for({std::move(inode), std::move(path), flags}));
 }
 
 int SimKernel::close(int fd) noexcept {
   Inside inside(*this, Call::close);
-  OpenFile* file = file_of(fd);
-  if (file == nullptr) return inside.result(-EBADF);
-  *file = {};
+  if (file_of(fd) == nullptr) return inside.result(-EBADF);
+  files_[static_cast<std::size_t>(fd - first_fd)] = nullptr;
   return inside.result(0);
 }
 
@@ -166,7 +196,7 @@ int SimKernel::statx(int dirfd, const char* given, int flags, unsigned mask,
   std::shared_ptr<Inode> inode;
   int why = -EBADF;
   if (given[0] == '\0' && (flags & AT_EMPTY_PATH) != 0) {
-    if (const OpenFile* file = file_of(dirfd)) inode = file->inode;
+    if (const File file = file_of(dirfd)) inode = file->inode;
   } else {
     std::string path = normal_path(given);
     inode = tree_.find(path, (flags & AT_SYMLINK_NOFOLLOW) == 0, why);
@@ -213,7 +243,7 @@ int map_extents(const Inode& inode, void* argument) {
 
 int SimKernel::ioctl(int fd, unsigned long request, void* argument) noexcept {
   Inside inside(*this, Call::ioctl);
-  OpenFile* file = file_of(fd);
+  const File file = file_of(fd);
   if (file == nullptr) return inside.result(-EBADF);
   if (request == FS_IOC_FIEMAP) return inside.result(map_extents(*file->inode, argument));
   if (request != FIGETBSZ) return inside.result(-ENOTTY);
@@ -229,9 +259,15 @@ std::expected<void*, int> SimKernel::mmap(void* address, std::size_t bytes, int 
   Inside inside(*this, Call::mmap);
   Kernel& host = linux_kernel();
   if ((flags & MAP_ANONYMOUS) != 0) {
-    return host.mmap(address, bytes, protection, flags, fd, offset);
+    if (address != nullptr || protection != (PROT_READ | PROT_WRITE)) {
+      return host.mmap(address, bytes, protection, flags, fd, offset);
+    }
+    std::byte* const memory = HostMemory::mine().take(bytes);
+    if (memory == nullptr) return std::unexpected(inside.result(-ENOMEM));
+    anonymous_[memory] = bytes;
+    return memory;
   }
-  OpenFile* file = file_of(fd);
+  const File file = file_of(fd);
   if (file == nullptr) return std::unexpected(inside.result(-EBADF));
   const int host_fd = file->inode->content().share();
   if (host_fd < 0) return std::unexpected(inside.result(host_fd));
@@ -239,8 +275,7 @@ std::expected<void*, int> SimKernel::mmap(void* address, std::size_t bytes, int 
   if (!map) return map;
   const bool writable = (protection & PROT_WRITE) != 0 && (flags & MAP_SHARED) != 0;
   if (writable) file->inode->map_writable();
-  mappings_.push_back(
-      {static_cast<std::byte*>(*map), bytes, file->inode, writable, file->errors_seen});
+  mappings_.push_back({static_cast<std::byte*>(*map), bytes, file, writable});
   return map;
 }
 
@@ -249,8 +284,14 @@ int SimKernel::munmap(void* address, std::size_t bytes) noexcept {
   const auto found =
       std::ranges::find(mappings_, static_cast<std::byte*>(address), &Mapping::address);
   if (found != mappings_.end()) {
-    if (found->writable) found->inode->unmap_writable();
+    if (found->writable) found->file->inode->unmap_writable();
     mappings_.erase(found);
+  }
+  const auto own = anonymous_.find(static_cast<std::byte*>(address));
+  if (own != anonymous_.end() && own->second == bytes) {
+    HostMemory::mine().give(own->first, bytes);
+    anonymous_.erase(own);
+    return inside.result(0);
   }
   return inside.result(linux_kernel().munmap(address, bytes));
 }
@@ -285,7 +326,7 @@ void SimKernel::wait(const std::atomic<std::uint32_t>& word, std::uint32_t value
   // Another thread of the host may be the one that will change it, so there is no deadlock to find.
   while (!changed()) {
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(*this);
       (void)scheduler_.step();
     }
     std::this_thread::yield();
@@ -293,14 +334,18 @@ void SimKernel::wait(const std::atomic<std::uint32_t>& word, std::uint32_t value
 }
 
 void SimKernel::wake_all(std::atomic<std::uint32_t>&) noexcept {
-  const bool thread = Fiber::current() == nullptr;
-  if (thread) mutex_.lock();
+  const Lock lock(*this);
   scheduler_.nudge();
-  if (thread) mutex_.unlock();
 }
 
-std::uint64_t SimKernel::now_ns() noexcept { return scheduler_.now_ns(); }
+std::uint64_t SimKernel::now_ns() noexcept {
+  const Lock lock(*this);
+  return scheduler_.now_ns();
+}
 
-CallCounts SimKernel::calls() const noexcept { return counts_; }
+CallCounts SimKernel::calls() const noexcept {
+  const Lock lock(*this);
+  return counts_;
+}
 
 }  // namespace pagealloc::os::sim

@@ -7,7 +7,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,14 +41,23 @@ inline constexpr int first_fd = 1'000'000;
 class SimKernel final : public Kernel {
  public:
   explicit SimKernel(Machine machine);
+  /// The machine `before` after all its processes have died: what they had in the page cache is
+  /// still there, and the power has not gone. `machine.image` is of no meaning.
+  SimKernel(Machine machine, const SimKernel& before);
   ~SimKernel() override;
 
   // --- What only tests can do ---
   /// What is on the medium if the power goes now. May be asked as often as wanted: each answer is
-  /// another cut, drawn from the seed's stream.
-  Image cut(Tearing tearing);
-  /// Is called where the power may go: before each call that does something, and each time the
-  /// device has done something. It may call cut() and nothing else.
+  /// another cut, drawn from the seed's stream. Appends what became of what to `fates`, where
+  /// given.
+  Image cut(Tearing tearing, std::vector<Fate>* fates = nullptr);
+  /// Is there only one thing that a cut can leave?
+  bool everything_durable();
+  /// What is on the medium when of one write only a part has arrived and of all others everything:
+  /// for each write that is not durable, and each number of its words.
+  void enumerate_tears(const std::function<void(const Image&)>& judge);
+  /// Is called where the power may go: before each call, and before and after a ring's operation
+  /// takes effect. It may call cut(), enumerate_tears() and the constructor for those that survive.
   void set_cut_point(std::function<void()> at_cut_point) {
     at_cut_point_ = std::move(at_cut_point);
   }
@@ -53,6 +65,8 @@ class SimKernel final : public Kernel {
   void make(const std::string& path, FileKind kind, const std::string& target = {});
   void remove(const std::string& path);
   Trace& trace() { return trace_; }
+  /// Calls that somebody is inside of.
+  const std::vector<const Event*>& calls_under_way() const { return under_way_; }
   const FaultLog& fault_log() const { return fault_log_; }
   /// The next word of every random stream: equal after equal histories.
   std::uint64_t next_random();
@@ -89,22 +103,24 @@ class SimKernel final : public Kernel {
   CallCounts calls() const noexcept override;
 
  private:
+  class Lock;
   class Inside;
   friend class Inside;
   friend class SimRing;
   friend class SimWorkers;
+  /// Lives as long as a descriptor, a map, a ring or a call under way needs it.
   struct OpenFile {
-    std::shared_ptr<Inode> inode;  // nullptr: this descriptor is free
+    std::shared_ptr<Inode> inode;
     std::string path;
     int flags = 0;
     std::uint64_t errors_seen = 0;
   };
+  using File = std::shared_ptr<OpenFile>;
   struct Mapping {
     std::byte* address;
     std::size_t bytes;
-    std::shared_ptr<Inode> inode;
+    File file;
     bool writable;
-    std::uint64_t errors_seen;  // a map has its own open file to be told of errors by
   };
   /// An operation that the device works on: its result, when it is known, and what happens then.
   struct Started {
@@ -113,11 +129,12 @@ class SimKernel final : public Kernel {
     std::function<void()> finish = {};
   };
 
-  OpenFile* file_of(int fd);
+  File file_of(int fd);
   int descriptor_for(OpenFile file);
   std::int64_t finish(const Started& started);
   Started start_read(OpenFile& file, const iovec* iov, int count, std::uint64_t offset);
   Started start_write(OpenFile& file, const iovec* iov, int count, std::uint64_t offset);
+  Started start_direct_write(Inode& inode, std::uint64_t offset, std::span<const std::byte> bytes);
   /// What of a file a sync is about.
   struct Range {
     std::uint64_t offset = 0;
@@ -128,9 +145,18 @@ class SimKernel final : public Kernel {
     }
   };
   Started start_sync(OpenFile& file, Range range);
+  int sync_whole(Inside& inside, int fd);
+  bool write_back(Inode& inode, std::uint64_t block);
+  Mishap mishap();
+  void note_flushed(std::uint64_t begun_ns, const Inode& inode, std::uint64_t bytes);
   Started start_fallocate(OpenFile& file, int mode, std::uint64_t offset, std::uint64_t bytes);
   bool fails(Fault fault);
+  std::uint64_t shortened(std::uint64_t bytes);
   void write_back_some();
+  void damage_some();
+  void maybe_cut() {
+    if (at_cut_point_) at_cut_point_();
+  }
   bool aligned(const OpenFile& file, const iovec* iov, int count, std::uint64_t offset) const;
   std::uint64_t free_bytes() const;
 
@@ -141,8 +167,10 @@ class SimKernel final : public Kernel {
   Tree tree_;
   Trace trace_;
   FaultLog fault_log_;
-  std::vector<OpenFile> files_;
+  std::vector<File> files_;  // by descriptor; nullptr: free
   std::vector<Mapping> mappings_;
+  std::map<std::byte*, std::size_t> anonymous_;
+  std::vector<const Event*> under_way_;
   std::function<void()> at_cut_point_;
   CallCounts counts_;
   mutable std::mutex mutex_;

@@ -8,7 +8,7 @@
 namespace pagealloc::os::sim {
 
 SimRing::~SimRing() {
-  const std::lock_guard lock(kernel_.mutex_);
+  const SimKernel::Lock lock(kernel_);
   kernel_.scheduler_.wait_until([this] { return under_way_ == 0; });
 }
 
@@ -23,8 +23,9 @@ int SimRing::register_buffers(std::span<const iovec> buffers) noexcept {
 
 int SimRing::register_files(std::span<const int> files) noexcept {
   SimKernel::Inside inside(kernel_, Call::io_uring_register);
-  files_.assign(files.begin(), files.end());
-  return inside.result(0);
+  files_.clear();
+  for (const int fd : files) files_.push_back(kernel_.file_of(fd));
+  return inside.result(std::ranges::find(files_, nullptr) == files_.end() ? 0 : -EBADF);
 }
 
 int SimRing::enable() noexcept {
@@ -52,61 +53,138 @@ int SimRing::enter(unsigned wait_for) noexcept {
 }
 
 unsigned SimRing::drain(std::span<io_uring_cqe> done) noexcept {
+  const SimKernel::Lock lock(kernel_);
   unsigned drained = 0;
   while (drained < done.size() && !completions_.empty()) {
-    const io_uring_cqe& cqe = completions_.front();
-    done[drained].user_data = cqe.user_data;
-    done[drained].res = cqe.res;
-    done[drained].flags = cqe.flags;
+    const Done& first = completions_.front();
+    done[drained].user_data = first.sqe.user_data;
+    done[drained].res = first.result;
+    done[drained].flags = 0;
+    note("reaped", first.sqe, first.result);
     ++drained;
     completions_.pop_front();
   }
   return drained;
 }
 
+namespace {
+
+const char* name_of(unsigned opcode) {
+  switch (opcode) {
+    case IORING_OP_READ:
+    case IORING_OP_READ_FIXED:
+      return "ring read";
+    case IORING_OP_WRITE:
+    case IORING_OP_WRITE_FIXED:
+      return "ring write";
+    case IORING_OP_FSYNC:
+      return "ring fsync";
+    case IORING_OP_FALLOCATE:
+      return "ring fallocate";
+    default:
+      return "ring operation";
+  }
+}
+
+}  // namespace
+
+/// Both halves of an operation's life are in the trace: it was issued, and it was answered for.
+void SimRing::note(const char* what, const io_uring_sqe& sqe, std::int64_t result) {
+  const std::uint64_t now_ns = kernel_.scheduler_.now_ns();
+  const SimKernel::File file = file_of(sqe);
+  kernel_.trace_.note({.begun_ns = now_ns,
+                       .ended_ns = now_ns,
+                       .what = what,
+                       .inode = file == nullptr ? 0 : file->inode->number(),
+                       .offset = sqe.off,
+                       .bytes = sqe.opcode == IORING_OP_FALLOCATE ? sqe.addr : sqe.len,
+                       .result = result});
+}
+
+// Operations of a ring may begin in any order: buffered writes and syncs go to workers of the
+// kernel's own (io_uring_enter(2): only IO_LINK and IO_DRAIN order them).
 void SimRing::begin(const io_uring_sqe& sqe) {
-  const SimKernel::Started started = start(sqe);
+  constexpr std::uint64_t delay_ns = 2000;
+  const SimKernel::File file = file_of(sqe);
   ++under_way_;
-  const std::uint64_t user_data = sqe.user_data;
-  kernel_.scheduler_.at(started.done_ns, [this, user_data, started] {
+  note("issued", sqe, sqe.opcode);
+  const int refused = file == nullptr ? -EBADF : refusal(sqe);
+  if (refused != 0) return complete(sqe, refused);
+  const std::uint64_t begin_ns =
+      kernel_.scheduler_.now_ns() + kernel_.streams_.schedule.below(delay_ns);
+  kernel_.scheduler_.at(begin_ns, [this, sqe, file] { start_now(sqe, file); });
+}
+
+void SimRing::start_now(const io_uring_sqe& sqe, const SimKernel::File& file) {
+  kernel_.maybe_cut();
+  const SimKernel::Started started = start(sqe, *file);
+  kernel_.scheduler_.at(started.done_ns, [this, sqe, file, started] {
     if (started.finish) started.finish();
-    --under_way_;
-    io_uring_cqe cqe{};
-    cqe.user_data = user_data;
-    cqe.res = static_cast<std::int32_t>(started.result);
-    completions_.push_back(cqe);
+    const bool writes = sqe.opcode == IORING_OP_WRITE || sqe.opcode == IORING_OP_WRITE_FIXED;
+    if (writes && started.result > 0 && (file->flags & O_DSYNC) != 0) {
+      return sync_after_write(sqe, file, started.result);
+    }
+    complete(sqe, started.result);
   });
 }
 
-SimKernel::Started SimRing::start(const io_uring_sqe& sqe) {
-  const std::uint64_t now_ns = kernel_.scheduler_.now_ns();
-  const bool by_index = (sqe.flags & IOSQE_FIXED_FILE) != 0;
+void SimRing::sync_after_write(const io_uring_sqe& sqe, const SimKernel::File& file,
+                               std::int64_t moved) {
+  const SimKernel::Range range{sqe.off, static_cast<std::uint64_t>(moved)};
+  const SimKernel::Started sync = kernel_.start_sync(*file, range);
+  kernel_.scheduler_.at(sync.done_ns, [this, sqe, sync, moved] {
+    if (sync.finish) sync.finish();
+    complete(sqe, sync.result < 0 ? sync.result : moved);
+  });
+}
+
+void SimRing::complete(const io_uring_sqe& sqe, std::int64_t result) {
+  --under_way_;
+  completions_.push_back({sqe, static_cast<std::int32_t>(result)});
+  note(name_of(sqe.opcode), sqe, result);
+  kernel_.maybe_cut();
+}
+
+SimKernel::File SimRing::file_of(const io_uring_sqe& sqe) {
+  if ((sqe.flags & IOSQE_FIXED_FILE) == 0) return kernel_.file_of(sqe.fd);
   const auto index = static_cast<std::size_t>(sqe.fd);
-  if (by_index && index >= files_.size()) return {-EBADF, now_ns};
-  SimKernel::OpenFile* file = kernel_.file_of(by_index ? files_[index] : sqe.fd);
-  if (file == nullptr) return {-EBADF, now_ns};
-  const iovec iov{reinterpret_cast<void*>(sqe.addr), sqe.len};
+  return index < files_.size() ? files_[index] : nullptr;
+}
+
+/// What this ring does not know it refuses, as Linux does; silence would be a promise.
+int SimRing::refusal(const io_uring_sqe& sqe) const {
+  if ((sqe.flags & ~unsigned{IOSQE_FIXED_FILE}) != 0) return -EINVAL;
   switch (sqe.opcode) {
     case IORING_OP_READ_FIXED:
     case IORING_OP_WRITE_FIXED:
-      if (!registered(iov.iov_base, iov.iov_len)) return {-EFAULT, now_ns};
-      break;
-    case IORING_OP_FSYNC:
-      // As Linux does, which taught us that fio's syncs were refused.
-      if (sqe.addr != 0 || sqe.buf_index != 0) return {-EINVAL, now_ns};
-      return kernel_.start_sync(*file, {});
+      if (!registered(reinterpret_cast<const void*>(sqe.addr), sqe.len)) return -EFAULT;
+      [[fallthrough]];
+    case IORING_OP_READ:
+    case IORING_OP_WRITE:
+      return sqe.rw_flags == 0 ? 0 : -EOPNOTSUPP;
+    case IORING_OP_FSYNC:  // its address must be 0: fio's, which name a buffer, are refused
+      return sqe.addr == 0 && sqe.buf_index == 0 ? 0 : -EINVAL;
     case IORING_OP_FALLOCATE:
-      return kernel_.start_fallocate(*file, static_cast<int>(sqe.len), sqe.off, sqe.addr);
+      return 0;
     default:
-      break;
+      return -EINVAL;
   }
-  if (sqe.opcode == IORING_OP_READ || sqe.opcode == IORING_OP_READ_FIXED) {
-    return kernel_.start_read(*file, &iov, 1, sqe.off);
+}
+
+/// Of one that refusal() has nothing against.
+SimKernel::Started SimRing::start(const io_uring_sqe& sqe, SimKernel::OpenFile& file) {
+  const iovec iov{reinterpret_cast<void*>(sqe.addr), sqe.len};
+  switch (sqe.opcode) {
+    case IORING_OP_FSYNC:
+      return kernel_.start_sync(file, {});
+    case IORING_OP_FALLOCATE:
+      return kernel_.start_fallocate(file, static_cast<int>(sqe.len), sqe.off, sqe.addr);
+    case IORING_OP_READ:
+    case IORING_OP_READ_FIXED:
+      return kernel_.start_read(file, &iov, 1, sqe.off);
+    default:
+      return kernel_.start_write(file, &iov, 1, sqe.off);
   }
-  if (sqe.opcode == IORING_OP_WRITE || sqe.opcode == IORING_OP_WRITE_FIXED) {
-    return kernel_.start_write(*file, &iov, 1, sqe.off);
-  }
-  return {-EINVAL, now_ns};
 }
 
 bool SimRing::registered(const void* address, std::uint64_t bytes) const {

@@ -26,16 +26,26 @@ class SimRing final : public Ring {
 
  private:
   void begin(const io_uring_sqe& sqe);
-  SimKernel::Started start(const io_uring_sqe& sqe);
+  SimKernel::File file_of(const io_uring_sqe& sqe);
+  int refusal(const io_uring_sqe& sqe) const;
+  SimKernel::Started start(const io_uring_sqe& sqe, SimKernel::OpenFile& file);
+  void start_now(const io_uring_sqe& sqe, const SimKernel::File& file);
+  void sync_after_write(const io_uring_sqe& sqe, const SimKernel::File& file, std::int64_t moved);
+  void complete(const io_uring_sqe& sqe, std::int64_t result);
+  void note(const char* what, const io_uring_sqe& sqe, std::int64_t result);
   bool registered(const void* address, std::uint64_t bytes) const;
 
   SimKernel& kernel_;
   unsigned entries_;
   bool enabled_ = false;
   std::vector<io_uring_sqe> queue_;
-  std::vector<int> files_;
+  std::vector<SimKernel::File> files_;
   std::vector<iovec> buffers_;
-  std::deque<io_uring_cqe> completions_;
+  struct Done {
+    io_uring_sqe sqe;
+    std::int32_t result;
+  };
+  std::deque<Done> completions_;
   unsigned under_way_ = 0;
 };
 

@@ -9,8 +9,9 @@
 namespace pagealloc::os::sim {
 
 struct Event {
-  std::uint64_t time_ns;
-  const char* what;  ///< "pwritev", "fdatasync", "write durable", "power cut" ...
+  std::uint64_t begun_ns;
+  std::uint64_t ended_ns;
+  const char* what;  ///< "pwritev", "ring write", "durable" ...
   std::uint64_t inode;
   std::uint64_t offset;
   std::uint64_t bytes;
@@ -23,8 +24,8 @@ class Trace {
     for (const char* letter = event.what; *letter != '\0'; ++letter) {
       add(static_cast<std::uint64_t>(*letter));
     }
-    for (const std::uint64_t word : {event.time_ns, event.inode, event.offset, event.bytes,
-                                     static_cast<std::uint64_t>(event.result)}) {
+    for (const std::uint64_t word : {event.begun_ns, event.ended_ns, event.inode, event.offset,
+                                     event.bytes, static_cast<std::uint64_t>(event.result)}) {
       add(word);
     }
     if (kept_) events_.push_back(event);
@@ -32,6 +33,7 @@ class Trace {
   std::uint64_t hash() const { return hash_; }
   /// From now on events are kept. Off at first: a run of millions keeps none.
   void keep() { kept_ = true; }
+  bool kept() const { return kept_; }
   const std::vector<Event>& events() const { return events_; }
 
  private:

@@ -26,22 +26,25 @@ std::uint64_t length_of(const iovec* iov, int count) {
 }  // namespace
 
 SimKernel::Inside::Inside(SimKernel& kernel, Call call, std::string_view path)
-    : kernel_(kernel), locked_(Fiber::current() == nullptr) {
-  if (locked_) kernel_.mutex_.lock();
+    : kernel_(kernel), lock_(kernel) {
   ++kernel_.counts_.of[static_cast<std::size_t>(call)];
-  event_ = {.time_ns = kernel_.scheduler_.now_ns(),
+  event_ = {.begun_ns = kernel_.scheduler_.now_ns(),
+            .ended_ns = 0,
             .what = call_names[static_cast<std::size_t>(call)],
             .inode = 0,
             .offset = path.size(),
             .bytes = 0,
             .result = 0};
   kernel_.write_back_some();
-  if (kernel_.at_cut_point_) kernel_.at_cut_point_();
+  kernel_.damage_some();
+  kernel_.maybe_cut();
+  kernel_.under_way_.push_back(&event_);
 }
 
 SimKernel::Inside::~Inside() {
+  event_.ended_ns = kernel_.scheduler_.now_ns();
   kernel_.trace_.note(event_);
-  if (locked_) kernel_.mutex_.unlock();
+  std::erase(kernel_.under_way_, &event_);
 }
 
 void SimKernel::Inside::about(const Inode& inode, std::uint64_t offset, std::uint64_t bytes) {
@@ -56,6 +59,41 @@ bool SimKernel::fails(Fault fault) {
   return true;
 }
 
+/// How much of a transfer is done: all of it, but for the fault that makes it short.
+std::uint64_t SimKernel::shortened(std::uint64_t bytes) {
+  const std::uint64_t pieces = bytes / machine_.align_bytes;
+  if (pieces < 2 || !fails(Fault::short_transfer)) return bytes;
+  return machine_.align_bytes * (1 + streams_.faults.below(pieces - 1));
+}
+
+Mishap SimKernel::mishap() {
+  if (fails(Fault::lost_write)) return Mishap::lost;
+  return fails(Fault::misdirected) ? Mishap::misdirected : Mishap::none;
+}
+
+/// A dirty block goes to the device. False: that failed, which the next sync will tell.
+bool SimKernel::write_back(Inode& inode, std::uint64_t block) {
+  if (fails(Fault::sync_error)) {
+    inode.fail_write_back(block, machine_.faults.revert_after_error);
+    inode.note_error();
+    return false;
+  }
+  inode.write_back(block, mishap());
+  return true;
+}
+
+/// The medium goes bad by itself.
+void SimKernel::damage_some() {
+  const bool rots = fails(Fault::rot);
+  const bool unreadable = fails(Fault::unreadable);
+  if (!rots && !unreadable) return;
+  for (const auto& inode : tree_.inodes()) {
+    if (inode->kind() != FileKind::regular) continue;
+    if (rots) inode->rot(streams_.faults);
+    if (unreadable) inode->make_unreadable(streams_.faults.below(blocks_of(inode->bytes()) + 1));
+  }
+}
+
 /// The kernel writes back what it likes, when it likes.
 void SimKernel::write_back_some() {
   if (!streams_.write_back.one_in(machine_.faults.write_back_one_in)) return;
@@ -63,7 +101,7 @@ void SimKernel::write_back_some() {
     inode->collect_stores();
     const auto dirty = inode->dirty_blocks();
     if (dirty.empty() || !streams_.write_back.one_in(2)) continue;
-    inode->write_back(dirty[streams_.write_back.below(dirty.size())]);
+    (void)write_back(*inode, dirty[streams_.write_back.below(dirty.size())]);
     ++fault_log_.write_backs;
   }
 }
@@ -100,17 +138,19 @@ SimKernel::Started SimKernel::start_read(OpenFile& file, const iovec* iov, int c
   const auto inode = file.inode;
   std::uint64_t bytes = length_of(iov, count);
   bytes = offset < inode->bytes() ? std::min(bytes, inode->bytes() - offset) : 0;
-  if (bytes > sector_bytes && fails(Fault::short_transfer)) {
-    bytes = sector_bytes * (1 + streams_.faults.below(bytes / sector_bytes - 1));
-  }
+  bytes = shortened(bytes);
   const bool direct = (file.flags & O_DIRECT) != 0;
   std::uint64_t missing_bytes = direct ? bytes : 0;
+  bool readable = !direct || inode->readable(offset, bytes);
   for (std::uint64_t at = offset; !direct && at < offset + bytes; at += block_bytes) {
-    if (!inode->resident(at / block_bytes)) missing_bytes += block_bytes;
+    if (inode->resident(at / block_bytes)) continue;
+    missing_bytes += block_bytes;
+    readable = readable && inode->readable(at, 1);
   }
+  if (direct) inode->pass_cache();
   std::uint64_t done_ns = now_ns + (direct ? 0 : copy_ns(bytes));
   if (missing_bytes > 0) {
-    if (fails(Fault::read_error)) return {-EIO, now_ns};
+    if (!readable || fails(Fault::read_error)) return {-EIO, now_ns};
     done_ns += device_.done_at(Transfer::read, missing_bytes, now_ns) - now_ns;
   }
   const std::vector<iovec> to(iov, iov + count);
@@ -130,7 +170,7 @@ SimKernel::Started SimKernel::start_read(OpenFile& file, const iovec* iov, int c
 
 std::int64_t SimKernel::preadv(int fd, const iovec* iov, int count, std::uint64_t offset) noexcept {
   Inside inside(*this, Call::preadv);
-  OpenFile* file = file_of(fd);
+  const File file = file_of(fd);
   if (file == nullptr) return inside.result(-EBADF);
   inside.about(*file->inode, offset, length_of(iov, count));
   return inside.result(finish(start_read(*file, iov, count, offset)));
@@ -151,35 +191,45 @@ SimKernel::Started SimKernel::start_write(OpenFile& file, const iovec* iov, int 
     const auto* from = static_cast<const std::byte*>(iov[i].iov_base);
     bytes.insert(bytes.end(), from, from + iov[i].iov_len);
   }
-  if (bytes.size() > sector_bytes && fails(Fault::short_transfer)) {
-    bytes.resize(sector_bytes * (1 + streams_.faults.below(bytes.size() / sector_bytes - 1)));
-  }
+  const auto asked = static_cast<std::int64_t>(bytes.size());
+  bytes.resize(shortened(bytes.size()));
   const bool full = inode->holes(offset, bytes.size()) > free_bytes();
   if (full || fails(Fault::disk_full)) return {-ENOSPC, now_ns};
   const auto moved = static_cast<std::int64_t>(bytes.size());
-  Started started{moved, now_ns};
+  Started started{moved, now_ns + copy_ns(bytes.size())};
   if ((file.flags & O_DIRECT) != 0) {
-    if (fails(Fault::write_error)) return {-EIO, now_ns};
-    started.done_ns = device_.done_at(Transfer::write, bytes.size(), now_ns);
-    const std::uint64_t ticket = inode->begin_direct(offset, bytes);
-    started.finish = [inode, ticket] { inode->complete(ticket); };
+    started = start_direct_write(*inode, offset, bytes);
   } else {
     inode->write(offset, bytes);
-    started.done_ns += copy_ns(bytes.size());
   }
+  if (started.result > 0 && machine_.faults.short_looks_whole) started.result = asked;
   return started;
+}
+
+SimKernel::Started SimKernel::start_direct_write(Inode& inode, std::uint64_t offset,
+                                                 std::span<const std::byte> bytes) {
+  const std::uint64_t now_ns = scheduler_.now_ns() + call_ns;
+  std::int64_t result = static_cast<std::int64_t>(bytes.size());
+  if (fails(Fault::write_error)) {  // a part of it may have arrived
+    bytes = bytes.first(streams_.faults.below(bytes.size() / sector_bytes + 1) * sector_bytes);
+    result = -EIO;
+    if (bytes.empty()) return {result, now_ns};
+  }
+  const std::uint64_t done_ns = device_.done_at(Transfer::write, bytes.size(), now_ns);
+  const std::uint64_t ticket = inode.begin_direct(offset, bytes, mishap());
+  return {result, done_ns, [kept = inode.shared_from_this(), ticket] { kept->complete(ticket); }};
 }
 
 std::int64_t SimKernel::pwritev(int fd, const iovec* iov, int count,
                                 std::uint64_t offset) noexcept {
   Inside inside(*this, Call::pwritev);
-  OpenFile* file = file_of(fd);
+  const File file = file_of(fd);
   if (file == nullptr) return inside.result(-EBADF);
   inside.about(*file->inode, offset, length_of(iov, count));
   const std::int64_t moved = finish(start_write(*file, iov, count, offset));
-  if (moved <= 0 || (file_of(fd)->flags & O_DSYNC) == 0) return inside.result(moved);
+  if (moved <= 0 || (file->flags & O_DSYNC) == 0) return inside.result(moved);
   const auto bytes = static_cast<std::uint64_t>(moved);
-  const std::int64_t synced = finish(start_sync(*file_of(fd), {offset, bytes}));
+  const std::int64_t synced = finish(start_sync(*file, {offset, bytes}));
   return inside.result(synced < 0 ? synced : moved);
 }
 
@@ -192,13 +242,7 @@ SimKernel::Started SimKernel::start_sync(OpenFile& file, Range range) {
   inode->collect_stores();
   for (const std::uint64_t block : inode->dirty_blocks()) {
     if (!range.covers(block)) continue;
-    if (fails(Fault::sync_error)) {
-      inode->fail_write_back(block, machine_.faults.revert_after_error);
-      inode->note_error();
-    } else {
-      inode->write_back(block);
-      (void)device_.done_at(Transfer::write, block_bytes, now_ns);
-    }
+    if (write_back(*inode, block)) (void)device_.done_at(Transfer::write, block_bytes, now_ns);
   }
   std::int64_t result = 0;
   if (file.errors_seen != inode->errors()) {
@@ -206,7 +250,13 @@ SimKernel::Started SimKernel::start_sync(OpenFile& file, Range range) {
     inode->note_told();
     result = -EIO;
   }
-  if (result == 0 && fails(Fault::flush_error)) result = -EIO;
+  if (result == 0 && fails(Fault::flush_error)) {
+    result = -EIO;
+    const bool forgets = streams_.faults.one_in(2);
+    for (const auto& other : tree_.inodes()) {
+      if (forgets) other->lose_device_cache(streams_.faults);
+    }
+  }
   if (result == -EIO) return {result, now_ns + machine_.model.flush_ns};
   if (fails(Fault::lying_flush)) return {result, now_ns + machine_.model.flush_ns};
   // A flush is the device's: it covers every file's bytes. The journal is this file's alone.
@@ -214,29 +264,44 @@ SimKernel::Started SimKernel::start_sync(OpenFile& file, Range range) {
   for (const auto& other : tree_.inodes()) {
     covered.emplace_back(other, other->begin_flush(other == inode));
   }
-  return {result, device_.flushed_at(now_ns), [covered] {
-            for (const auto& [other, number] : covered) other->end_flush(number);
+  return {result, device_.flushed_at(now_ns), [this, covered, now_ns] {
+            for (const auto& [other, number] : covered) {
+              note_flushed(now_ns, *other, other->end_flush(number));
+            }
           }};
+}
+
+void SimKernel::note_flushed(std::uint64_t begun_ns, const Inode& inode, std::uint64_t bytes) {
+  if (bytes == 0) return;
+  trace_.note({.begun_ns = begun_ns,
+               .ended_ns = scheduler_.now_ns(),
+               .what = "durable",
+               .inode = inode.number(),
+               .offset = 0,
+               .bytes = bytes,
+               .result = 0});
+}
+
+/// Of a directory both make the names durable that were there when they began.
+int SimKernel::sync_whole(Inside& inside, int fd) {
+  const File file = file_of(fd);
+  if (file == nullptr) return inside.result(-EBADF);
+  inside.about(*file->inode, 0, 0);
+  const std::uint64_t changes = tree_.changes();
+  const auto result = static_cast<int>(finish(start_sync(*file, {})));
+  const bool directory = file->inode->kind() == FileKind::directory;
+  if (result == 0 && directory) tree_.sync(file->path, changes);
+  return inside.result(result);
 }
 
 int SimKernel::fdatasync(int fd) noexcept {
   Inside inside(*this, Call::fdatasync);
-  OpenFile* file = file_of(fd);
-  if (file == nullptr) return inside.result(-EBADF);
-  inside.about(*file->inode, 0, 0);
-  return inside.result(static_cast<int>(finish(start_sync(*file, {}))));
+  return sync_whole(inside, fd);
 }
 
 int SimKernel::fsync(int fd) noexcept {
   Inside inside(*this, Call::fsync);
-  OpenFile* file = file_of(fd);
-  if (file == nullptr) return inside.result(-EBADF);
-  inside.about(*file->inode, 0, 0);
-  const bool directory = file->inode->kind() == FileKind::directory;
-  const std::string path = file->path;
-  const auto result = static_cast<int>(finish(start_sync(*file, {})));
-  if (result == 0 && directory) tree_.sync(path);
-  return inside.result(result);
+  return sync_whole(inside, fd);
 }
 
 int SimKernel::syncfs(int fd) noexcept {
@@ -258,20 +323,18 @@ int SimKernel::msync(void* address, std::size_t bytes, int flags) noexcept {
     return at >= mapping.address && at + bytes <= mapping.address + mapping.bytes;
   });
   if (found == mappings_.end()) return inside.result(-ENOMEM);
-  inside.about(*found->inode, 0, bytes);
-  if ((flags & MS_SYNC) == 0) return inside.result(0);  // MS_ASYNC does nothing at all on Linux
-  OpenFile file{found->inode, {}, O_RDWR, found->errors_seen};
+  const File file = found->file;  // told of errors through the map or the descriptor, not twice
   const auto offset = static_cast<std::uint64_t>(at - found->address);  // maps begin at the start
-  const auto result = static_cast<int>(finish(start_sync(file, {offset, bytes})));
-  found->errors_seen = file.errors_seen;
-  return inside.result(result);
+  inside.about(*file->inode, offset, bytes);
+  if ((flags & MS_SYNC) == 0) return inside.result(0);  // MS_ASYNC does nothing at all on Linux
+  return inside.result(static_cast<int>(finish(start_sync(*file, {offset, bytes}))));
 }
 
 // --- Length and space ---------------------------------------------------------------------------
 
 int SimKernel::ftruncate(int fd, std::uint64_t bytes) noexcept {
   Inside inside(*this, Call::ftruncate);
-  OpenFile* file = file_of(fd);
+  const File file = file_of(fd);
   if (file == nullptr) return inside.result(-EBADF);
   inside.about(*file->inode, 0, bytes);
   if (fails(Fault::interrupted)) return inside.result(-EINTR);
@@ -298,7 +361,7 @@ SimKernel::Started SimKernel::start_fallocate(OpenFile& file, int mode, std::uin
 
 int SimKernel::fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept {
   Inside inside(*this, Call::fallocate);
-  OpenFile* file = file_of(fd);
+  const File file = file_of(fd);
   if (file == nullptr) return inside.result(-EBADF);
   inside.about(*file->inode, offset, bytes);
   return inside.result(static_cast<int>(finish(start_fallocate(*file, mode, offset, bytes))));
@@ -306,9 +369,12 @@ int SimKernel::fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t b
 
 int SimKernel::fadvise(int fd, std::uint64_t, std::uint64_t, int advice) noexcept {
   Inside inside(*this, Call::fadvise);
-  OpenFile* file = file_of(fd);
+  const File file = file_of(fd);
   if (file == nullptr) return inside.result(-EBADF);
-  if (advice == POSIX_FADV_DONTNEED) file->inode->evict();
+  // What somebody has mapped stays, as it does on Linux.
+  const bool mapped = std::ranges::any_of(
+      mappings_, [&](const Mapping& mapping) { return mapping.file->inode == file->inode; });
+  if (advice == POSIX_FADV_DONTNEED && !mapped) file->inode->evict();
   return inside.result(0);
 }
 

@@ -21,24 +21,32 @@ class Tree {
   /// As a machine that was switched on finds it. "/" is always there.
   explicit Tree(const Image& image);
 
-  /// The inode behind a path, following symbolic links when asked; nullptr and -errno in `why` when
-  /// there is none. `path` becomes the path found, or where the last link leads.
+  /// The inode behind a path, following a symbolic link at its end when asked, and those inside
+  /// always; nullptr and -errno in `why` when there is none. `path` becomes the path found, or
+  /// where the last link leads.
   std::shared_ptr<Inode> find(std::string& path, bool follow, int& why) const;
   /// Makes an entry. Precondition: there is none, and the directory is there.
   std::shared_ptr<Inode> make(const std::string& path, FileKind kind);
   void remove(const std::string& path);
-  /// Makes all entries of a directory durable, or of all of them.
-  void sync(const std::string& directory);
+  /// How many changes there were so far; a sync that begins now covers these.
+  std::uint64_t changes() const { return changes_made_; }
+  /// Makes those of the first `changes` durable that are about this directory, or all of them.
+  void sync(const std::string& directory, std::uint64_t changes);
   void sync_all();
 
   const std::map<std::string, std::shared_ptr<Inode>>& names() const { return names_; }
   /// The names that are there after a power cut: of each directory's changes a prefix.
-  std::map<std::string, std::shared_ptr<Inode>> cut(Random& random, bool everything) const;
+  std::map<std::string, std::shared_ptr<Inode>> cut(Random& random, bool everything,
+                                                    std::vector<Fate>* fates) const;
+  bool everything_durable() const { return changes_.empty(); }
+  /// The same names when every process has died, of files that have survived the same.
+  Tree survivor() const;
   /// Every inode that has a name now or may have one after a power cut.
   std::vector<std::shared_ptr<Inode>> inodes() const;
 
  private:
   struct Change {
+    std::uint64_t number;
     std::string path;
     std::shared_ptr<Inode> inode;  // nullptr: the entry is gone
   };
@@ -46,6 +54,7 @@ class Tree {
   std::map<std::string, std::shared_ptr<Inode>> durable_;
   std::vector<Change> changes_;
   std::uint64_t numbers_ = 1;
+  std::uint64_t changes_made_ = 0;
 };
 
 /// The directory that a path lies in.

@@ -1,15 +1,17 @@
 #include "pagealloc/os/sim/workers.h"
 
+#include "pagealloc/os/sim/inside.h"
+
 namespace pagealloc::os::sim {
 
 SimWorkers::SimWorkers(SimKernel& kernel, Background& work, unsigned threads)
     : kernel_(kernel), work_(work), threads_(threads), running_(threads) {
-  const std::lock_guard lock(kernel_.mutex_);
+  const SimKernel::Lock lock(kernel_);
   for (unsigned i = 0; i < threads; ++i) kernel_.scheduler_.spawn([this] { this->work(); });
 }
 
 SimWorkers::~SimWorkers() {
-  const std::lock_guard lock(kernel_.mutex_);
+  const SimKernel::Lock lock(kernel_);
   stopping_ = true;
   kernel_.scheduler_.nudge();
   kernel_.scheduler_.wait_until([this] { return running_ == 0; });
@@ -38,7 +40,7 @@ void SimWorkers::work() {
 }
 
 void SimWorkers::post(unsigned pieces) noexcept {
-  const std::lock_guard lock(kernel_.mutex_);
+  const SimKernel::Lock lock(kernel_);
   posted_ += pieces;
   kernel_.scheduler_.nudge();
 }
@@ -46,12 +48,12 @@ void SimWorkers::post(unsigned pieces) noexcept {
 // Its step() enters the kernel by itself, so the lock is not held here.
 bool SimWorkers::help() noexcept {
   {
-    const std::lock_guard lock(kernel_.mutex_);
+    const SimKernel::Lock lock(kernel_);
     if (posted_ == taken_) return false;
     ++taken_;
   }
   work_.step();
-  const std::lock_guard lock(kernel_.mutex_);
+  const SimKernel::Lock lock(kernel_);
   ++done_;
   return true;
 }
@@ -60,12 +62,12 @@ bool SimWorkers::help() noexcept {
 void SimWorkers::poll() noexcept {
   constexpr std::uint64_t poll_ns = 500;
   if (threads_ == 0) return void(help());
-  const std::lock_guard lock(kernel_.mutex_);
+  const SimKernel::Lock lock(kernel_);
   kernel_.scheduler_.sleep(poll_ns);
 }
 
 void SimWorkers::wait(std::uint64_t pieces) noexcept {
-  const std::lock_guard lock(kernel_.mutex_);
+  const SimKernel::Lock lock(kernel_);
   kernel_.scheduler_.wait_until([&] { return done_ >= pieces; });
 }
 
