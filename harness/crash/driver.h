@@ -1,7 +1,7 @@
 // Runs a store on the simulated kernel, takes the power away everywhere, and judges what is left.
 //
 // The oracles, as in docs/durability.md:
-//   (a) acknowledged <= recovered <= submitted      (f) same seed, same history: sim_test.cpp
+//   (a) acknowledged <= recovered <= submitted      (f) same seed, same history: os/sim/tests/
 //   (b) the contents are those of the model         (g) a bad medium: an error, never wrong bytes
 //   (c) the power goes at every call                (h) planted mistakes are caught: canaries.h
 //   (d) every prefix of each write under way        (i) what was read after a process died is still

@@ -27,6 +27,7 @@ struct Arguments {
   double seconds = 10;
   std::string json;
   bool demo = false;
+  bool list_ways = false;
 };
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -157,6 +158,7 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", arguments.seconds, "For each way")->capture_default_str();
   app.add_option("--states", arguments.states, "For each way, instead of a time: distinct states");
   app.add_option("--json", arguments.json, "Write what was counted to this file, too");
+  app.add_flag("--list-ways", arguments.list_ways, "Print the names of all ways");
   app.add_flag("--demo", arguments.demo, "Show what a missing sync loses, in a second");
   app.footer(
       "Examples:\n"
@@ -168,5 +170,9 @@ int main(int argc, char** argv) {
   action.sa_handler = [](int) { interrupted = 1; };
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second Ctrl-C ends it at once
   sigaction(SIGINT, &action, nullptr);
+  if (arguments.list_ways) {
+    for (const Way& way : ways()) fmt::print("{}\n", way.name);
+    return 0;
+  }
   return arguments.demo ? demo() : run(arguments);
 }

@@ -1,5 +1,7 @@
 #include "pagealloc/os/sim/content.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -10,34 +12,33 @@ namespace pagealloc::os::sim {
 
 namespace {
 
-constexpr std::uint64_t map_bytes = 64ULL << 30;  // addresses, not memory
-
-/// A nameless file of the host, in memory where the host has a place for that, and a map of it.
-struct HostFile {
+/// A nameless file of the host, in memory where the host has a place for that.
+int make_host_file() {
+  Kernel& host = linux_kernel();
   int fd = -1;
-  std::byte* map = nullptr;
+  for (const char* directory : {"/dev/shm", "/tmp", "."}) {
+    fd = host.open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0) break;
+  }
+  return fd;
+}
+
+/// The file and a map of it, which covers it: one of many gigabytes costs at every truncation.
+struct HostFile {
+  int fd;
+  std::byte* map;
+  std::uint64_t map_bytes;
 };
 
-std::expected<HostFile, int> make_host_file() {
-  Kernel& host = linux_kernel();
-  HostFile file;
-  for (const char* directory : {"/dev/shm", "/tmp", "."}) {
-    file.fd = host.open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (file.fd >= 0) break;
-  }
-  if (file.fd < 0) return std::unexpected(file.fd);
-  const auto map =
-      host.mmap(nullptr, map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file.fd, 0);
-  if (!map) {
-    (void)host.close(file.fd);
-    return std::unexpected(map.error());
-  }
-  file.map = static_cast<std::byte*>(*map);
-  return file;
+std::expected<std::byte*, int> map_of(int fd, std::uint64_t bytes) {
+  const auto map = linux_kernel().mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                                       MAP_SHARED | MAP_NORESERVE, fd, 0);
+  if (!map) return std::unexpected(map.error());
+  return static_cast<std::byte*>(*map);
 }
 
 void destroy(const HostFile& file) {
-  (void)linux_kernel().munmap(file.map, map_bytes);
+  if (file.map != nullptr) (void)linux_kernel().munmap(file.map, file.map_bytes);
   (void)linux_kernel().close(file.fd);
 }
 
@@ -53,7 +54,11 @@ class HostFiles {
     for (const HostFile& file : free_) destroy(file);
   }
   std::expected<HostFile, int> take() {
-    if (free_.empty()) return make_host_file();
+    if (free_.empty()) {
+      const int fd = make_host_file();
+      if (fd < 0) return std::unexpected(fd);
+      return HostFile{fd, nullptr, 0};
+    }
     const HostFile file = free_.back();
     free_.pop_back();
     return file;
@@ -72,7 +77,7 @@ class HostFiles {
 }  // namespace
 
 Content::~Content() {
-  if (host_fd_ >= 0) HostFiles::mine().give({host_fd_, map_});
+  if (host_fd_ >= 0) HostFiles::mine().give({host_fd_, map_, map_bytes_});
 }
 
 std::span<std::byte> Content::all() {
@@ -85,24 +90,34 @@ std::span<const std::byte> Content::all() const {
 
 void Content::resize(std::uint64_t bytes) {
   if (host_fd_ < 0) return memory_.resize(bytes);
-  if (linux_kernel().ftruncate(host_fd_, bytes) < 0) {
+  if (linux_kernel().ftruncate(host_fd_, bytes) < 0 || !cover(bytes)) {
     std::fputs("simulated kernel: the host has no room for a mapped file\n", stderr);
     std::abort();
   }
   bytes_ = bytes;
 }
 
+/// Makes the map long enough.
+bool Content::cover(std::uint64_t bytes) {
+  if (bytes <= map_bytes_) return true;
+  constexpr std::uint64_t map_bytes_min = 1ULL << 20;
+  const std::uint64_t wanted_bytes = std::bit_ceil(std::max(bytes, map_bytes_min));
+  const auto map = map_of(host_fd_, wanted_bytes);
+  if (!map) return false;
+  if (map_ != nullptr) (void)linux_kernel().munmap(map_, map_bytes_);
+  map_ = *map;
+  map_bytes_ = wanted_bytes;
+  return true;
+}
+
 int Content::share() {
   if (host_fd_ >= 0) return host_fd_;
   const auto file = HostFiles::mine().take();
   if (!file) return file.error();
-  if (const int result = linux_kernel().ftruncate(file->fd, memory_.size()); result < 0) {
-    HostFiles::mine().give(*file);
-    return result;
-  }
   host_fd_ = file->fd;
   map_ = file->map;
-  bytes_ = memory_.size();
+  map_bytes_ = file->map_bytes;
+  resize(memory_.size());
   if (bytes_ > 0) std::memcpy(map_, memory_.data(), bytes_);
   memory_ = {};
   return host_fd_;

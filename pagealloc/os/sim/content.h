@@ -29,9 +29,11 @@ class Content {
   int share();
 
  private:
+  bool cover(std::uint64_t bytes);
   std::vector<std::byte> memory_;
   int host_fd_ = -1;
   std::byte* map_ = nullptr;
+  std::uint64_t map_bytes_ = 0;
   std::uint64_t bytes_ = 0;
 };
 
