@@ -120,6 +120,25 @@ TEST_P(Contract, C11_a_failed_sync_poisons_every_handle_for_good) {
   EXPECT_EQ(kernel_.count(os::Call::pwritev), 0U);
 }
 
+TEST_P(Contract, C11_after_a_failed_sync_the_page_cache_is_dropped) {
+  {
+    auto file = open_filled(8);
+    ASSERT_EQ(write(*file, 2, 1), Errc::ok);
+    kernel_.clear_log();
+    kernel_.fail_next(sync_call(), EIO);
+    ASSERT_FALSE(sync(*file));
+    EXPECT_GT(kernel_.count(os::Call::fadvise), 0U)
+        << "a page that could not be written is clean now, and the next process would read it";
+    kernel_.clear_log();
+  }
+  // Again when nothing is mapped any more: what is, the kernel keeps.
+  EXPECT_GT(kernel_.count(os::Call::fadvise), 0U);
+  kernel_.clear_log();
+  kernel_.fail_next(os::Call::fsync, EIO);
+  ASSERT_FALSE(try_open(options_)) << "the write-back of another process has failed";
+  EXPECT_GT(kernel_.count(os::Call::fadvise), 0U);
+}
+
 TEST_P(Contract, C11_two_syncs_in_flight_fail_together) {
   auto file = open_filled(8);
   ASSERT_EQ(write(*file, 2, 1), Errc::ok);

@@ -242,6 +242,12 @@ int TestKernel::ftruncate(int fd, std::uint64_t bytes) noexcept {
   return fault < 0 ? fault : base_.ftruncate(fd, bytes);
 }
 
+int TestKernel::fadvise(int fd, std::uint64_t offset, std::uint64_t bytes, int advice) noexcept {
+  const Uncounted pause;
+  const int fault = note({.call = Call::fadvise, .fd = fd, .offset = offset, .bytes = bytes});
+  return fault < 0 ? fault : base_.fadvise(fd, offset, bytes, advice);
+}
+
 int TestKernel::fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept {
   const Uncounted pause;
   const int fault = note({

@@ -73,10 +73,7 @@ class TestKernel final : public os::Kernel {
   int syncfs(int fd) noexcept override;
   int ftruncate(int fd, std::uint64_t bytes) noexcept override;
   int fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept override;
-  int fadvise(int fd, std::uint64_t offset, std::uint64_t bytes, int advice) noexcept override {
-    const Uncounted pause;
-    return base_.fadvise(fd, offset, bytes, advice);
-  }
+  int fadvise(int fd, std::uint64_t offset, std::uint64_t bytes, int advice) noexcept override;
   std::expected<void*, int> mmap(void* address, std::size_t bytes, int protection, int flags,
                                  int fd, std::uint64_t offset) noexcept override {
     const Uncounted pause;

@@ -31,6 +31,7 @@ cmd_soak() {
   date=$(date -u +%Y-%m-%d)
   rm -rf "$out"
   mkdir -p "$out" "$root/docs/soak"
+  git -C "$root" describe --always --dirty --abbrev=12 >"$out/commit"
   # The program that runs for an hour must not change under the next build.
   cp "$root/build/release/bin/pagealloc_crash" "$out/pagealloc_crash"
   heading "Soak: $states distinct media on each way"
