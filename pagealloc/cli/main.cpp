@@ -22,6 +22,13 @@ constexpr const char* footer =
     "  pagealloc punch x.pa 5                     give its space back\n"
     "  pagealloc write-direct x.pa 5 hello --misalign-buffer 1\n"
     "                                             see O_DIRECT refused\n"
+    "  pagealloc --kernel sim:nvme write x.pa 5 hello\n"
+    "                                             the same on a simulated machine: x.pa is copied\n"
+    "                                             in before and out after\n"
+    "  pagealloc --kernel sim:nvme --power-cut 3 write new.pa 5 hello\n"
+    "  pagealloc --kernel sim:nvme --power-cut 3 write new.pa 5 lost --no-sync\n"
+    "                                             what a power cut leaves, with and without a "
+    "sync\n"
     "  pagealloc SUBCOMMAND --help                options and more examples\n"
     "\n"
     "Exit codes:\n"
@@ -58,6 +65,7 @@ Exit run(int argc, char** argv) {
   app.set_version_flag("--version", "pagealloc " PAGEALLOC_VERSION);
   app.require_subcommand(1);
   app.footer(footer);
+  add_kernel(app);
   Exit exit = Exit::ok;
   for (const auto add :
        {add_create, add_write, add_read, add_hexdump, add_stat, add_punch, add_write_direct}) {
