@@ -104,8 +104,7 @@ Result<void> fill(const std::string& path, int fd, const FileImage& image) {
     }
     const std::uint64_t block_end = (at / block_bytes + 1) * block_bytes;
     iovec iov{const_cast<std::byte*>(image.bytes.data()) + at, std::min(block_end, bytes) - at};
-    const std::int64_t written =
-        uninterrupted([&] { return host.pwritev(fd, &iov, 1, at); });
+    const std::int64_t written = uninterrupted([&] { return host.pwritev(fd, &iov, 1, at); });
     if (written <= 0) return std::unexpected(failed(path, "cannot write", written));
     at += static_cast<std::uint64_t>(written);
   }
@@ -167,8 +166,8 @@ Result<os::sim::Image> image_of_host(const std::string& path) {
   os::sim::Image image;
   add_directories(image, path);
   struct statx found{};
-  const int result = os::linux_kernel().statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW,
-                                              STATX_TYPE, &found);
+  const int result =
+      os::linux_kernel().statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &found);
   if (result == -ENOENT || result == -ENOTDIR) return image;
   if (result < 0) {
     return std::unexpected(error_at(path, errc_of_open(-result), "cannot open", -result));

@@ -62,9 +62,9 @@ Exit run_on_machine(os::sim::Machine machine, const std::string& path,
   machine.image = *image;
   running = std::make_unique<SimKernel>(machine);
   Exit exit = finish(command());
-  std::string report = fmt::format("simulated {}: {:.3f} ms, {} calls", machine.model.name,
-                                   static_cast<double>(running->now_ns()) / 1e6,
-                                   running->calls().total());
+  std::string report =
+      fmt::format("simulated {}: {:.3f} ms, {} calls", machine.model.name,
+                  static_cast<double>(running->now_ns()) / 1e6, running->calls().total());
   const auto left = chosen.power_cut ? cut_power(*running, *chosen.power_cut) : shut_down(*running);
   running.reset();  // from here on kernel() is the host's again
   if (!left) return finish(std::unexpected(left.error()));
@@ -106,8 +106,9 @@ void add_kernel(CLI::App& app) {
 Exit run_on_kernel(const std::string& path, const std::function<Result<void>()>& command) {
   const auto& cut = chosen.power_cut;
   if (cut && (!chosen.machine || *cut == 0 || *cut > power_cut_max)) {
-    complain(chosen.machine ? fmt::format("--power-cut: {} is not from 1 to {}", *cut, power_cut_max)
-                            : "--power-cut needs a simulated machine, as --kernel sim:nvme");
+    complain(chosen.machine
+                 ? fmt::format("--power-cut: {} is not from 1 to {}", *cut, power_cut_max)
+                 : "--power-cut needs a simulated machine, as --kernel sim:nvme");
     return Exit::usage;
   }
   if (!chosen.machine) return finish(command());
