@@ -44,10 +44,13 @@ constexpr const char* footer =
 /// What CLI11 says is at times only half of it: an argument it did not know makes another one
 /// "required". One line, like every other error, and where to read more.
 Exit explain(const CLI::App& app, const CLI::ParseError& error) {
-  std::string command = "pagealloc";
-  for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
-  const std::vector<std::string> unknown = app.remaining(true);
   std::string line = error.what();
+  std::string command = "pagealloc";
+  // An option before the subcommand is not in the subcommand's help.
+  if (app.get_option_no_throw(line.substr(0, line.find(':'))) == nullptr) {
+    for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
+  }
+  const std::vector<std::string> unknown = app.remaining(true);
   if (line.starts_with("A subcommand")) line = "a subcommand is required";
   if (!unknown.empty() && app.get_subcommands().empty()) {
     line = fmt::format("there is no subcommand or option '{}'", unknown.front());

@@ -148,7 +148,7 @@ class NotAMachine(CliTest):
         names = "linux, sim:hdd, sim:sata, sim:nvme or sim:object"
         for name in ("sim", "sim:", "sim:floppy", "nvme", "Linux", "", "sim:nvme:", "sim:nvme:x",
                      "sim:nvme:-1", "sim:nvme:1:2", f"sim:nvme:{2**64}"):
-            self.fails(USAGE, names, "--kernel", name, "write", file, 0, "x")
+            self.fails(USAGE, names + r".* \(see pagealloc --help\)$", "--kernel", name, "write", file, 0, "x")
         self.assertFalse(file.exists())
 
     def test_a_power_cut_needs_a_machine(self):

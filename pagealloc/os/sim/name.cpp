@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <memory>
 
 namespace pagealloc::os::sim {
 
@@ -11,8 +12,8 @@ namespace {
 /// Plain decimal digits and nothing else.
 std::optional<std::uint64_t> seed_of(std::string_view text) {
   std::uint64_t seed = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, seed);
+  const char* const end = std::to_address(text.end());
+  const auto [stop, error] = std::from_chars(std::to_address(text.begin()), end, seed);
   if (error != std::errc{} || stop != end) return {};
   return seed;
 }
