@@ -21,6 +21,10 @@ namespace {
 
 constexpr std::uint64_t mebibyte = 1ULL << 20;
 constexpr std::uint64_t write_file_bytes = 256 * mebibyte;
+// On the simulated machine nothing is too fast to be timed, and each operation costs this one a
+// microsecond. Of the file that is written every sync compares what was stored into its map.
+constexpr std::uint64_t simulated_read_bytes = 32 * mebibyte;
+constexpr std::uint64_t simulated_write_bytes = 4 * mebibyte;
 
 /// Time that one side of one pair should take. Shorter ones drown in fio's own millisecond clock.
 double seconds_of(Mode mode) {
@@ -68,6 +72,26 @@ std::uint64_t file_bytes_of(Mode mode) {
 /// those after a rest are 2 to 3 % faster, and the disk rests while fio starts.
 void rest_as_long_as_fio_starts() { std::this_thread::sleep_for(std::chrono::milliseconds(150)); }
 
+constexpr std::string_view no_fio = "not available here: fio runs on Linux";
+
+/// What the simulated machine has no time for would be measured as free. Empty: it can be measured.
+std::string unavailable_on_machine(const Job& job) {
+  const bool writes = job.workload == Workload::durable_write;
+  if (job.noise) return std::string(no_fio);
+  if (job.handles) {
+    return "not available here: the simulated machine has one thread and a pool's workers, so "
+           "nobody else can have a handle";
+  }
+  if (job.options.impl == "mmap" && !writes) {
+    return "not available here: touching a map takes no time on the simulated machine";
+  }
+  if (job.workload == Workload::random_warm && job.depth > 1) {
+    return "not available here: the simulated machine copies all that a ring has under way at "
+           "once, as if it had a processor for each";
+  }
+  return {};
+}
+
 /// A full run reads a million warm pages, none of them twice.
 constexpr std::uint64_t full_warm_bytes = 4096 * mebibyte;
 
@@ -75,46 +99,57 @@ constexpr std::uint64_t full_warm_bytes = 4096 * mebibyte;
 
 Campaign::Campaign(const Plan& plan)
     : plan_(plan), rounds_(plan.rounds != 0 ? plan.rounds : rounds_of(plan.mode)) {
+  if (plan.machine) machine_ = std::make_unique<os::sim::SimKernel>(*plan.machine);
   const std::regex filter(plan.filter.empty() ? "." : plan.filter);
   for (Job& job : jobs_of(plan.mode, plan.page_bytes)) {
     if (!std::regex_search(job.name(), filter)) continue;
     Series series;
     series.reason = job.unavailable;
+    if (machine_ && series.reason.empty()) series.reason = unavailable_on_machine(job);
+    if (machine_ && !job.peer.empty()) series.peer_reason = no_fio;
     series.job = std::move(job);
     all_.push_back(std::move(series));
   }
 }
 
-std::expected<void, std::string> Campaign::choose_file_bytes() {
-  const std::uint64_t free_bytes = disk_free_bytes(plan_.directory);
-  const std::uint64_t memory_bytes = memory_available_bytes();
-  // Warm reads need their file in memory twice over, and the disk should not be filled.
-  const std::uint64_t room = std::min(memory_bytes / 2, free_bytes / 3);
-  if (plan_.file_bytes == 0) {
-    plan_.file_bytes = std::min(file_bytes_of(plan_.mode), std::bit_floor(room));
-    // 100 GB where there is room: no page cache of a small machine holds that.
-    constexpr std::uint64_t huge_bytes = 100'000'000'000;
-    if (plan_.mode == Mode::full && free_bytes > huge_bytes + huge_bytes / 5) {
-      plan_.file_bytes = huge_bytes / (4 * mebibyte) * (4 * mebibyte);
-    }
-  }
-  plan_.file_bytes -= plan_.file_bytes % plan_.page_bytes;
-  if (plan_.file_bytes >= 16 * mebibyte) return {};
-  return std::unexpected(
-      fmt::format("{}: a file of {} bytes is too small to measure; {} bytes of disk and {} of "
-                  "memory are free",
-                  plan_.directory, plan_.file_bytes, free_bytes, memory_bytes));
+os::Kernel& Campaign::kernel() const {
+  if (machine_ == nullptr) return os::linux_kernel();
+  return *machine_;
 }
 
-std::expected<void, std::string> Campaign::prepare() {
-  if (auto chosen = choose_file_bytes(); !chosen) return chosen;
-  auto directory = ScratchDirectory::make(plan_.directory);
-  if (!directory) return std::unexpected(directory.error());
-  directory_.emplace(std::move(*directory));
-  Progress progress(1);
+/// What suits the mode and fits on the disk and into memory.
+std::uint64_t Campaign::suitable_file_bytes() const {
+  if (machine_ != nullptr) return simulated_read_bytes;
+  const std::uint64_t free_bytes = disk_free_bytes(plan_.directory);
+  // 100 GB where there is room: no page cache of a small machine holds that.
+  constexpr std::uint64_t huge_bytes = 100'000'000'000;
+  if (plan_.mode == Mode::full && free_bytes > huge_bytes + huge_bytes / 5) {
+    return huge_bytes / (4 * mebibyte) * (4 * mebibyte);
+  }
+  // Warm reads need their file in memory twice over, and the disk should not be filled.
+  const std::uint64_t room = std::min(memory_available_bytes() / 2, free_bytes / 3);
+  return std::min(file_bytes_of(plan_.mode), std::bit_floor(room));
+}
+
+std::expected<void, std::string> Campaign::choose_file_bytes() {
+  if (plan_.file_bytes == 0) plan_.file_bytes = suitable_file_bytes();
+  plan_.file_bytes -= plan_.file_bytes % plan_.page_bytes;
+  if (plan_.file_bytes >= 16 * mebibyte) return {};
+  std::string room;
+  if (machine_ == nullptr) {
+    room = fmt::format("; {} bytes of disk and {} of memory are free",
+                       disk_free_bytes(plan_.directory), memory_available_bytes());
+  }
+  return std::unexpected(fmt::format("{}: a file of {} bytes is too small to measure{}",
+                                     plan_.directory, plan_.file_bytes, room));
+}
+
+std::expected<void, std::string> Campaign::make_files(Progress& progress) {
+  const bool host = machine_ == nullptr;
   const auto make = [&](const char* name, std::uint64_t bytes) {
+    const std::string directory = host ? directory_->path() : "";
     return Scratch::make(
-        directory_->path() + "/" + name, bytes, plan_.page_bytes, [&](double share) {
+        kernel(), directory + "/" + name, bytes, plan_.page_bytes, [&](double share) {
           progress.note(fmt::format("writing {} MiB of real data", bytes / mebibyte), share);
           return !interrupted.load();
         });
@@ -122,15 +157,30 @@ std::expected<void, std::string> Campaign::prepare() {
   auto read_file = make("read.pa", plan_.file_bytes);
   if (!read_file) return std::unexpected(read_file.error());
   read_file_.emplace(std::move(*read_file));
-  if (plan_.mode == Mode::full) {
+  if (plan_.mode == Mode::full && host) {
     const std::uint64_t room = std::min(memory_available_bytes(), disk_free_bytes(plan_.directory));
     auto warm_file = make("warm.pa", std::min(full_warm_bytes, std::bit_floor(room / 2)));
     if (!warm_file) return std::unexpected(warm_file.error());
     warm_file_.emplace(std::move(*warm_file));
   }
-  auto write_file = make("write.pa", std::min(write_file_bytes, plan_.file_bytes));
+  const std::uint64_t write_bytes = host ? write_file_bytes : simulated_write_bytes;
+  auto write_file = make("write.pa", std::min(write_bytes, plan_.file_bytes));
   if (!write_file) return std::unexpected(write_file.error());
   write_file_.emplace(std::move(*write_file));
+  return {};
+}
+
+std::expected<void, std::string> Campaign::prepare() {
+  if (auto chosen = choose_file_bytes(); !chosen) return chosen;
+  Progress progress(1);
+  if (machine_ != nullptr) {
+    disk_cpu_reason_ = "not available here: the simulated machine has no CPUs to choose from";
+    return make_files(progress);
+  }
+  auto directory = ScratchDirectory::make(plan_.directory);
+  if (!directory) return std::unexpected(directory.error());
+  directory_.emplace(std::move(*directory));
+  if (auto made = make_files(progress); !made) return made;
   if (plan_.mode == Mode::full) {
     auto limit = MemoryLimit::make(plan_.file_bytes / file_over_limit);
     if (limit) {
@@ -168,6 +218,9 @@ nlohmann::json Campaign::placement() const {
 }
 
 std::string Campaign::cold_method() const {
+  if (machine_ != nullptr) {
+    return "posix_fadvise(DONTNEED) on the simulated machine, which drops all that is clean";
+  }
   std::string method = "posix_fadvise(DONTNEED), 0 % resident by mincore before each measurement";
   if (limit_)
     method += ", in " + limit_->describe() + fmt::format(", file {} bytes", plan_.file_bytes);
@@ -274,7 +327,8 @@ bool Campaign::measure_ours(Series& series, std::uint32_t round) {
     result = std::unexpected(set.error());
   } else {
     const bool at_the_disk = series.job.workload != Workload::random_warm;
-    if (at_the_disk && !series.job.peer.empty()) rest_as_long_as_fio_starts();
+    const bool beside_fio = !series.job.peer.empty() && series.peer_reason.empty();
+    if (at_the_disk && beside_fio) rest_as_long_as_fio_starts();
     result =
         run_workload(series.job, file_of(series.job), request_of(series, round), series.latencies);
   }

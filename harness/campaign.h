@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "harness/results.h"
 #include "harness/scratch.h"
 #include "harness/workload.h"
+#include "pagealloc/os/sim/kernel.h"
 
 namespace pagealloc::harness {
 
@@ -24,8 +26,9 @@ struct Plan {
   std::uint64_t file_bytes = 0;  ///< 0: chosen by mode, memory and disk
   std::uint32_t rounds = 0;      ///< 0: chosen by mode
   std::uint64_t seed = 1;
-  std::string directory;  ///< where the measured files lie
-  std::string filter;     ///< regular expression on Job::name(); empty: all
+  std::string directory;  ///< where the measured files lie; on a simulated machine nowhere else
+  std::optional<os::sim::Machine> machine;  ///< what is measured; none: this machine's Linux
+  std::string filter;                       ///< regular expression on Job::name(); empty: all
 };
 
 /// Set by SIGINT and SIGTERM: finish the step, keep what was measured.
@@ -50,6 +53,8 @@ class Campaign {
   std::vector<Series>& all() { return all_; }
   std::uint32_t rounds() const { return rounds_; }
   const Plan& plan() const { return plan_; }
+  /// The kernel that is measured.
+  os::Kernel& kernel() const;
   std::string cold_method() const;
   /// Which CPU the rows of one thread run on, and why that one.
   nlohmann::json placement() const;
@@ -62,7 +67,9 @@ class Campaign {
   std::uint64_t ops_for(const Job& job, double ops_per_second) const;
   std::expected<void, std::string> set_cache(Series& series);
   void choose_cpu(Progress& progress);
+  std::uint64_t suitable_file_bytes() const;
   std::expected<void, std::string> choose_file_bytes();
+  std::expected<void, std::string> make_files(Progress& progress);
   bool measure_ours(Series& series, std::uint32_t round);
   bool measure_fio(Series& series, std::uint32_t round, std::vector<Round>& into);
   nlohmann::json copy_cost() const;
@@ -70,6 +77,7 @@ class Campaign {
 
   Plan plan_;
   std::uint32_t rounds_;
+  std::unique_ptr<os::sim::SimKernel> machine_;  // of the files, so before them; none: Linux
   std::vector<Series> all_;
   std::optional<ScratchDirectory> directory_;  // of the files, so before them
   std::optional<Scratch> read_file_;

@@ -30,12 +30,13 @@ double copy_ns_per_page(std::uint32_t page_bytes) {
   const std::size_t pages = source_bytes / page_bytes;
   const Sequence order(pages, 1);
   std::uint64_t sum = 0;
-  const std::uint64_t start_ns = now_ns();
+  os::Kernel& host = os::linux_kernel();
+  const std::uint64_t start_ns = host.now_ns();
   for (std::size_t i = 0; i < pages; ++i) {
     std::memcpy(frame.data(), source.data() + order[i] * page_bytes, page_bytes);
     sum += static_cast<std::uint64_t>(frame[i % page_bytes]);  // or the copy may be left out
   }
-  const auto ns = static_cast<double>(now_ns() - start_ns);
+  const auto ns = static_cast<double>(host.now_ns() - start_ns);
   return sum == pages ? ns / static_cast<double>(pages) : 0;
 }
 
@@ -78,7 +79,7 @@ std::expected<Shared, std::string> read_with_threads(const Options& options, con
     PageFile& file = *handles[static_cast<std::size_t>(thread)];
     for (std::uint64_t i = begin; i < end; ++i) {
       const PageId page = order[i * threads + static_cast<std::uint64_t>(thread)];
-      const std::uint64_t start_ns = now_ns();
+      const std::uint64_t start_ns = scratch.kernel().now_ns();
       auto ref = read_page(file, page);
       if (!ref) {
         reasons[static_cast<std::size_t>(thread)] = ref.error().text();
@@ -91,7 +92,7 @@ std::expected<Shared, std::string> read_with_threads(const Options& options, con
             fmt::format("page {}: {}", page, wrong_bytes_text);
         return;
       }
-      latencies[static_cast<std::size_t>(thread)].add(now_ns() - start_ns);
+      latencies[static_cast<std::size_t>(thread)].add(scratch.kernel().now_ns() - start_ns);
     }
   };
   std::latch ready(threads);
@@ -108,7 +109,7 @@ std::expected<Shared, std::string> read_with_threads(const Options& options, con
   }
   ready.wait();
   const std::int64_t shootdowns = tlb_shootdowns();
-  const Meter meter;
+  const Meter meter(scratch.kernel());
   go.count_down();
   for (std::jthread& thread : running) thread.join();
   latencies[0].merge(latencies[1]);
@@ -194,6 +195,16 @@ json Campaign::extras() {
   if (interrupted) {
     const json not_done = {{"reason", "the run was interrupted before"}};
     return {{"copy", not_done}, {"beyond_memory", not_done}};
+  }
+  if (machine_ != nullptr) {
+    return {{"copy",
+             {{"reason",
+               "not available here: the simulated machine has no processor whose time a copy could "
+               "cost"}}},
+            {"beyond_memory",
+             {{"reason",
+               "not available here: the simulated machine has no control groups, and its page "
+               "cache never fills"}}}};
   }
   return {{"copy", copy_cost()}, {"beyond_memory", beyond_memory()}};
 }

@@ -14,12 +14,18 @@ class Histogram {
   void add(std::uint64_t latency_ns) noexcept {
     ++counts_[bucket_of(latency_ns)];
     ++total_;
+    sum_ns_ += latency_ns;
   }
   void merge(const Histogram& other) noexcept {
     for (std::size_t i = 0; i < buckets; ++i) counts_[i] += other.counts_[i];
     total_ += other.total_;
+    sum_ns_ += other.sum_ns_;
   }
   std::uint64_t total() const noexcept { return total_; }
+  /// Of the latencies themselves, not of their buckets; 0 when there are none.
+  double mean_ns() const noexcept {
+    return total_ == 0 ? 0 : static_cast<double>(sum_ns_) / static_cast<double>(total_);
+  }
 
   /// The smallest latency that `share` (0 ... 1) of all do not exceed; 0 when there are none.
   std::uint64_t percentile(double share) const noexcept {
@@ -62,6 +68,7 @@ class Histogram {
 
   std::array<std::uint64_t, buckets> counts_{};
   std::uint64_t total_ = 0;
+  std::uint64_t sum_ns_ = 0;
 };
 
 }  // namespace pagealloc::harness

@@ -121,6 +121,22 @@ nlohmann::json machine_facts(const std::string& directory) {
   return facts;
 }
 
+nlohmann::json machine_facts(const os::sim::Machine& machine) {
+  const os::sim::Model& model = machine.model;
+  return {{"time", utc_now()},
+          {"kernel", "simulated"},
+          {"device", std::string(model.name)},
+          {"simulated",
+           {{"model", std::string(model.name)},
+            {"seed", machine.seed},
+            {"read_ns", model.read_ns},
+            {"write_ns", model.write_ns},
+            {"flush_ns", model.flush_ns},
+            {"bytes_per_second", model.bytes_per_second},
+            {"units", model.units},
+            {"jitter_percent", model.jitter_percent}}}};
+}
+
 std::int64_t tlb_shootdowns() {
   std::ifstream interrupts("/proc/interrupts");
   for (std::string line; std::getline(interrupts, line);) {

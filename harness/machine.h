@@ -5,11 +5,16 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "pagealloc/os/sim/kernel.h"
+
 namespace pagealloc::harness {
 
 /// Processor, memory, kernel, distribution, and the file system and device under `directory`.
 /// A fact that cannot be found out is null.
 nlohmann::json machine_facts(const std::string& directory);
+
+/// The same of a simulated machine: its device and its seed, for nothing of this computer matters.
+nlohmann::json machine_facts(const os::sim::Machine& machine);
 
 /// TLB shootdown interrupts of all processors since boot; -1 where the kernel does not count them.
 std::int64_t tlb_shootdowns();

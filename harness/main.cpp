@@ -11,8 +11,9 @@
 #include "harness/campaign.h"
 #include "harness/fio.h"
 #include "harness/machine.h"
-#include "harness/meter.h"
+#include "harness/simulated_depth.h"
 #include "harness/statistics.h"
+#include "pagealloc/os/sim/name.h"
 
 namespace pagealloc::harness {
 namespace {
@@ -80,8 +81,9 @@ void register_all(Campaign& campaign, Progress& progress) {
 
 nlohmann::json document_of(Campaign& campaign, const Arguments& arguments, std::uint64_t start_ns) {
   const Plan& plan = campaign.plan();
-  nlohmann::json machine = machine_facts(plan.directory);
-  const std::string fio = fio_version();
+  nlohmann::json machine =
+      plan.machine ? machine_facts(*plan.machine) : machine_facts(plan.directory);
+  const std::string fio = plan.machine ? "" : fio_version();
   machine["fio"] = fio.empty() ? nlohmann::json(nullptr) : nlohmann::json(fio);
   const char* commit = std::getenv("PAGEALLOC_COMMIT");
   machine["commit"] = commit == nullptr ? nlohmann::json(nullptr) : nlohmann::json(commit);
@@ -97,18 +99,19 @@ nlohmann::json document_of(Campaign& campaign, const Arguments& arguments, std::
   machine["placement"] = campaign.placement();
   nlohmann::json extras = campaign.extras();
   machine["complete"] = !interrupted.load();
-  machine["seconds"] = static_cast<double>(now_ns() - start_ns) / 1e9;
+  machine["seconds"] = static_cast<double>(campaign.kernel().now_ns() - start_ns) / 1e9;
   return {{"schema", "pagealloc/results/v1"},
           {"machine", std::move(machine)},
           {"rows", rows_of(campaign.all())},
           {"ratios", ratios_of(campaign.all())},
+          {"simulated_depth", to_json(simulated_depth())},
           {"extra", std::move(extras)}};
 }
 
 int run(const Arguments& arguments) {
-  const std::uint64_t start_ns = now_ns();
   catch_signals();
   Campaign campaign(arguments.plan);
+  const std::uint64_t start_ns = campaign.kernel().now_ns();
   if (arguments.list) {
     for (const Series& series : campaign.all()) fmt::print("{}\n", series.job.name());
     return 0;
@@ -134,12 +137,20 @@ int run(const Arguments& arguments) {
     return 1;
   }
   print_summary(campaign.all());
-  fmt::print("\n{:.0f} s, written to {}\n", document["machine"]["seconds"].get<double>(), path);
+  fmt::print("\n{:.0f} s{}, written to {}\n", document["machine"]["seconds"].get<double>(),
+             arguments.plan.machine ? " of the simulated machine" : "", path);
   if (campaign.wrong_bytes()) {
     fmt::print(stderr, "pagealloc_bench: WRONG BYTES were read; see the reasons in {}\n", path);
     return 1;
   }
   return interrupted ? 130 : 0;
+}
+
+std::string choose_kernel(Plan& plan, const std::string& name) {
+  auto machine = os::sim::machine_of(name);
+  if (!machine) return machine.error();
+  plan.machine = std::move(*machine);
+  return {};
 }
 
 std::string is_expression(const std::string& text) {
@@ -155,6 +166,7 @@ std::string is_expression(const std::string& text) {
 }  // namespace pagealloc::harness
 
 int main(int argc, char** argv) {
+  using pagealloc::harness::choose_kernel;
   using pagealloc::harness::is_expression;
   using pagealloc::harness::Mode;
   pagealloc::harness::Arguments arguments;
@@ -163,6 +175,10 @@ int main(int argc, char** argv) {
   bool full = false;
   CLI::App app{"Measures page files through pread, mmap, O_DIRECT and io_uring beside fio."};
   app.add_option("--out", arguments.out, "Where results.json goes")->check(CLI::ExistingDirectory);
+  app.add_option("--kernel")
+      ->check([&](const std::string& name) { return choose_kernel(arguments.plan, name); })
+      ->description("What is measured: " + pagealloc::os::sim::machine_names())
+      ->type_name("NAME");
   app.add_option("--dir", arguments.plan.directory,
                  "Where the measured files lie: on the disk in question (default: --out)")
       ->check(CLI::ExistingDirectory);
@@ -184,6 +200,11 @@ int main(int argc, char** argv) {
   app.footer("Example: pagealloc_bench --quick --filter 'random_cold/uring' --out /tmp");
   CLI11_PARSE(app, argc, argv);
   arguments.plan.mode = quick ? Mode::quick : full ? Mode::full : Mode::standard;
+  if (arguments.plan.machine && !arguments.plan.directory.empty()) {
+    fmt::print(stderr, "pagealloc_bench: --dir: the files of a simulated machine lie inside it\n");
+    return 1;
+  }
+  if (arguments.plan.machine) arguments.plan.directory = "the simulated machine";
   if (arguments.plan.directory.empty()) arguments.plan.directory = arguments.out;
   for (int i = 0; i < argc; ++i) arguments.command += (i > 0 ? " " : "") + std::string(argv[i]);
   int benchmark_argc = 1;

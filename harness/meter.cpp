@@ -1,5 +1,7 @@
 #include "harness/meter.h"
 
+#include "harness/under_test.h"
+
 namespace pagealloc::harness {
 
 namespace {
@@ -19,12 +21,13 @@ rusage usage_now() {
 
 }  // namespace
 
-Meter::Meter() : calls_(os::linux_kernel().calls()), usage_(usage_now()), start_ns_(now_ns()) {}
+Meter::Meter(os::Kernel& kernel)
+    : kernel_(kernel), calls_(kernel.calls()), usage_(usage_now()), start_ns_(kernel.now_ns()) {}
 
 Round Meter::stop(std::uint64_t ops, std::uint64_t bytes_per_op, const Histogram& latencies) const {
-  const std::uint64_t end_ns = now_ns();
+  const std::uint64_t end_ns = kernel_.now_ns();
   const rusage usage = usage_now();
-  const os::CallCounts calls = os::linux_kernel().calls();
+  const os::CallCounts calls = kernel_.calls();
   const auto count = static_cast<double>(ops);
   Round round;
   round.ops = ops;
@@ -40,8 +43,9 @@ Round Meter::stop(std::uint64_t ops, std::uint64_t bytes_per_op, const Histogram
       round.p999_ns = static_cast<double>(latencies.percentile(0.999));
     }
   }
-  round.cpu_ns_per_op = (cpu_ns(usage) - cpu_ns(usage_)) / count;
   round.system_calls_per_op = static_cast<double>(calls.total() - calls_.total()) / count;
+  if (!is_host(kernel_)) return round;
+  round.cpu_ns_per_op = (cpu_ns(usage) - cpu_ns(usage_)) / count;
   round.minor_faults_per_op = static_cast<double>(usage.ru_minflt - usage_.ru_minflt) / count;
   round.major_faults_per_op = static_cast<double>(usage.ru_majflt - usage_.ru_majflt) / count;
   return round;

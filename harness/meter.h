@@ -1,9 +1,8 @@
-// What a stretch of work cost this process: time, CPU, system calls, page faults.
+// What a stretch of work cost: time, CPU, system calls, page faults.
 #pragma once
 
 #include <sys/resource.h>
 
-#include <chrono>
 #include <cstdint>
 
 #include "harness/histogram.h"
@@ -12,21 +11,16 @@
 
 namespace pagealloc::harness {
 
-/// Nanoseconds of the monotonic clock.
-inline std::uint64_t now_ns() noexcept {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                        std::chrono::steady_clock::now().time_since_epoch())
-                                        .count());
-}
-
-/// Starts when it is made. CPU and faults are those of all threads, workers included.
+/// Starts when it is made. Time and system calls are those of the kernel that is measured; CPU and
+/// faults, which only this machine's Linux tells, those of all threads, workers included.
 class Meter {
  public:
-  Meter();
+  explicit Meter(os::Kernel& kernel);
   /// Ends the stretch; `ops` operations of `bytes_per_op` bytes were done in it.
   Round stop(std::uint64_t ops, std::uint64_t bytes_per_op, const Histogram& latencies) const;
 
  private:
+  os::Kernel& kernel_;
   os::CallCounts calls_;
   rusage usage_;
   std::uint64_t start_ns_;

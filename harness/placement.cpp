@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "harness/meter.h"
 #include "harness/workload.h"
 
 namespace pagealloc::harness {
@@ -43,13 +42,13 @@ std::expected<ReadsPerSecond, std::string> reads_per_second_by_cpu(const Scratch
   constexpr std::uint64_t reads = 256;
   constexpr int passes = 4;
   constexpr std::uint64_t enough_ns = 2'000'000'000;  // a hard disk has no time for all of it
-  const std::uint64_t start_ns = now_ns();
+  const std::uint64_t start_ns = file.kernel().now_ns();
   std::uint64_t seed = 1U << 20;  // orders that no round uses
   ReadsPerSecond found;
   for (int pass = 0; pass < passes; ++pass) {
     for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
       if (!CPU_ISSET(cpu, &allowed)) continue;
-      if (!found.empty() && now_ns() - start_ns > enough_ns) return found;
+      if (!found.empty() && file.kernel().now_ns() - start_ns > enough_ns) return found;
       Histogram unused;
       const Request request = {
           .ops = std::min(reads, file.pages()), .common_ops = 0, .seed = ++seed, .cpu = cpu};

@@ -5,19 +5,21 @@
 
 #include <cstdio>
 
-#include "harness/meter.h"
+#include "pagealloc/os/kernel.h"
 
 namespace pagealloc::harness {
 
 Progress::Progress(std::size_t steps)
-    : terminal_(isatty(STDERR_FILENO) == 1), steps_(steps), start_ns_(now_ns()) {}
+    : terminal_(isatty(STDERR_FILENO) == 1),
+      steps_(steps),
+      start_ns_(os::linux_kernel().now_ns()) {}
 
 Progress::~Progress() {
   if (terminal_) fmt::print(stderr, "\r\033[K");
 }
 
 void Progress::step(std::string_view name) {
-  const std::uint64_t gone_ns = now_ns() - start_ns_;
+  const std::uint64_t gone_ns = os::linux_kernel().now_ns() - start_ns_;
   const std::uint64_t left_s =
       begun_ == 0 ? 0 : gone_ns * (steps_ - begun_) / begun_ / 1'000'000'000;
   const std::string left =

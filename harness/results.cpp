@@ -199,8 +199,11 @@ void print_summary(const std::vector<Series>& all) {
     if (const auto ratio = ratio_of(series)) {
       against = fmt::format("{:.2f}  ({:.2f} ... {:.2f})", ratio->median, ratio->low, ratio->high);
     }
-    fmt::print("{:<44} {:>12.0f} {:>10.1f} {:>12.0f}   {}{}\n", name, round.ops_per_second,
-               round.p99_ns.value_or(0) / 1000, round.cpu_ns_per_op.value_or(0), against,
+    const auto known = [](const std::optional<double>& value, double unit, int decimals) {
+      return value ? fmt::format("{:.{}f}", *value / unit, decimals) : std::string("-");
+    };
+    fmt::print("{:<44} {:>12.0f} {:>10} {:>12}   {}{}\n", name, round.ops_per_second,
+               known(round.p99_ns, 1000, 1), known(round.cpu_ns_per_op, 1, 0), against,
                bimodal(speeds(series.rounds)) ? "  bimodal" : "");
   }
 }

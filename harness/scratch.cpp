@@ -1,24 +1,25 @@
 #include "harness/scratch.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 #include <vector>
 
 #include "harness/sequence.h"
+#include "harness/under_test.h"
+#include "pagealloc/error.h"
+#include "pagealloc/uninterrupted.h"
 
 namespace pagealloc::harness {
 
 namespace {
 
-std::unexpected<std::string> failed(const char* what, const std::string& path) {
-  return std::unexpected(fmt::format("{}: {}: {}", path, what, std::strerror(errno)));
+std::unexpected<std::string> failed(const char* what, const std::string& path, int os_error) {
+  return std::unexpected(fmt::format("{}: {}: {}", path, what, describe(os_error)));
 }
 
 std::size_t system_page_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
@@ -43,7 +44,9 @@ std::uint64_t page_sum(std::uint64_t page, std::uint32_t page_bytes) {
 
 std::expected<ScratchDirectory, std::string> ScratchDirectory::make(const std::string& parent) {
   std::string path = parent + "/pagealloc-bench-XXXXXX";
-  if (mkdtemp(path.data()) == nullptr) return failed("cannot make a directory in", parent);
+  if (mkdtemp(path.data()) == nullptr) {
+    return failed("cannot make a directory in", parent, errno);
+  }
   return ScratchDirectory(std::move(path));
 }
 
@@ -51,12 +54,12 @@ ScratchDirectory::~ScratchDirectory() {
   if (!path_.empty()) (void)rmdir(path_.c_str());  // what somebody has put there stays
 }
 
-std::expected<Scratch, std::string> Scratch::make(const std::string& path, std::uint64_t bytes,
-                                                  std::uint32_t page_bytes,
+std::expected<Scratch, std::string> Scratch::make(os::Kernel& kernel, const std::string& path,
+                                                  std::uint64_t bytes, std::uint32_t page_bytes,
                                                   const std::function<bool(double)>& progress) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return failed("cannot create", path);
-  Scratch scratch(path, fd, bytes, page_bytes);
+  const int fd = kernel.open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return failed("cannot create", path, -fd);
+  Scratch scratch(kernel, path, fd, bytes, page_bytes);
   // One page of the system at a time: the page cache then holds it in small folios, which is how an
   // engine's own writes leave it.
   const std::uint64_t chunk_bytes = std::max<std::uint64_t>(system_page_bytes(), page_bytes);
@@ -69,9 +72,9 @@ std::expected<Scratch, std::string> Scratch::make(const std::string& path, std::
     for (std::uint64_t word = 0; word < length / sizeof(std::uint64_t); ++word) {
       chunk[word] = mix(offset / page_bytes + word / words + 1) + places[word % words];
     }
-    const ssize_t written = pwrite(fd, chunk.data(), length, static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return failed("cannot fill", path);
+    const iovec iov{chunk.data(), length};
+    const std::int64_t written = uninterrupted([&] { return kernel.pwritev(fd, &iov, 1, offset); });
+    if (written < 0) return failed("cannot fill", path, static_cast<int>(-written));
     if (static_cast<std::uint64_t>(written) % page_bytes != 0) {
       return std::unexpected(fmt::format("{}: cannot fill: the disk is full", path));
     }
@@ -82,31 +85,31 @@ std::expected<Scratch, std::string> Scratch::make(const std::string& path, std::
       return std::unexpected(std::string("interrupted"));
     }
   }
-  if (fsync(fd) < 0) return failed("cannot sync", path);
+  if (const int synced = kernel.fsync(fd); synced < 0) return failed("cannot sync", path, -synced);
   return scratch;
 }
 
 Scratch::Scratch(Scratch&& other) noexcept
-    : path_(std::move(other.path_)),
+    : kernel_(other.kernel_),
+      path_(std::move(other.path_)),
       fd_(std::exchange(other.fd_, -1)),
       bytes_(other.bytes_),
       page_bytes_(other.page_bytes_) {}
 
 Scratch::~Scratch() {
   if (fd_ < 0) return;
-  (void)unlink(path_.c_str());
-  (void)close(fd_);
+  (void)kernel_.unlink(path_.c_str());
+  (void)kernel_.close(fd_);
 }
 
 std::expected<std::vector<unsigned char>, std::string> Scratch::residency() const {
   void* map = mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, fd_, 0);
-  if (map == MAP_FAILED) return failed("cannot map", path_);
+  if (map == MAP_FAILED) return failed("cannot map", path_, errno);
   std::vector<unsigned char> there((bytes_ + system_page_bytes() - 1) / system_page_bytes());
   const int result = mincore(map, bytes_, there.data());
   const int mincore_errno = errno;
   munmap(map, bytes_);
-  errno = mincore_errno;
-  if (result < 0) return failed("mincore", path_);
+  if (result < 0) return failed("mincore", path_, mincore_errno);
   for (unsigned char& page : there) page &= 1;
   return there;
 }
@@ -122,9 +125,11 @@ std::expected<void, std::string> Scratch::make_cold() const {
   double share = 1;
   // A few pages may be locked for a moment by write-back or readahead that is just ending.
   for (int tries = 0; tries < 5; ++tries) {
-    if (fdatasync(fd_) < 0) return failed("cannot sync", path_);  // dirty pages would stay
-    errno = posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);
-    if (errno != 0) return failed("cannot drop from the page cache", path_);
+    const int synced = kernel_.fdatasync(fd_);  // dirty pages would stay
+    if (synced < 0) return failed("cannot sync", path_, -synced);
+    const int dropped = kernel_.fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);
+    if (dropped < 0) return failed("cannot drop from the page cache", path_, -dropped);
+    if (!is_host(kernel_)) return {};
     const auto left = resident();
     if (!left) return std::unexpected(left.error());
     share = *left;
@@ -136,7 +141,17 @@ std::expected<void, std::string> Scratch::make_cold() const {
                   100 * share));
 }
 
+std::expected<void, std::string> Scratch::read_range(std::uint64_t offset,
+                                                     std::uint64_t bytes) const {
+  std::vector<char> chunk(bytes);
+  const iovec iov{chunk.data(), chunk.size()};
+  const std::int64_t got = uninterrupted([&] { return kernel_.preadv(fd_, &iov, 1, offset); });
+  if (got < 0) return failed("cannot read", path_, static_cast<int>(-got));
+  return {};
+}
+
 std::expected<void, std::string> Scratch::make_warm() const {
+  if (!is_host(kernel_)) return read_range(0, bytes_);
   double share = 0;
   // Some systems give memory back to their host all the time, a page of this file now and then.
   for (int tries = 0; tries < 5; ++tries) {
@@ -149,17 +164,12 @@ std::expected<void, std::string> Scratch::make_warm() const {
     // write one page of such a folio back costs several times as much.
     const bool few = missing < there->size() / 10;
     const std::size_t step = few ? 1 : (1U << 20) / system_page_bytes();
-    errno = posix_fadvise(fd_, 0, 0, few ? POSIX_FADV_RANDOM : POSIX_FADV_NORMAL);
-    if (errno != 0) return failed("cannot advise", path_);
-    std::vector<char> chunk(step * system_page_bytes());
+    const int advised = kernel_.fadvise(fd_, 0, 0, few ? POSIX_FADV_RANDOM : POSIX_FADV_NORMAL);
+    if (advised < 0) return failed("cannot advise", path_, -advised);
     for (std::size_t page = 0; page < there->size(); page += step) {
       if (few && (*there)[page] != 0) continue;
-      const auto offset = static_cast<off_t>(page * system_page_bytes());
-      ssize_t got = 0;
-      do {
-        got = pread(fd_, chunk.data(), chunk.size(), offset);
-      } while (got < 0 && errno == EINTR);
-      if (got < 0) return failed("cannot read", path_);
+      const auto read = read_range(page * system_page_bytes(), step * system_page_bytes());
+      if (!read) return read;
     }
   }
   return std::unexpected(

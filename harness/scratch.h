@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "pagealloc/os/kernel.h"
+
 namespace pagealloc::harness {
 
 /// What every word of every page holds, so that a sum over pages can be checked without reading
@@ -33,34 +35,40 @@ class ScratchDirectory {
   std::string path_;  // empty: moved from
 };
 
-/// A file of `bytes` bytes that is deleted at the end. Not thread safe.
+/// A file of `bytes` bytes of `kernel`, deleted at the end. Not thread safe.
 class Scratch {
  public:
   /// Writes and syncs it; `progress` is told the share done and may say false to stop. `path` must
   /// not exist; `bytes` is a multiple of `page_bytes`.
-  static std::expected<Scratch, std::string> make(const std::string& path, std::uint64_t bytes,
-                                                  std::uint32_t page_bytes,
+  static std::expected<Scratch, std::string> make(os::Kernel& kernel, const std::string& path,
+                                                  std::uint64_t bytes, std::uint32_t page_bytes,
                                                   const std::function<bool(double)>& progress);
   Scratch(Scratch&& other) noexcept;
   Scratch& operator=(Scratch&&) = delete;
   ~Scratch();
 
+  os::Kernel& kernel() const { return kernel_; }
   const std::string& path() const { return path_; }
   std::uint64_t bytes() const { return bytes_; }
   std::uint64_t pages() const { return bytes_ / page_bytes_; }
 
-  /// The share of the file that is in the page cache, 0 ... 1 (mincore).
+  /// The share of the file that is in the page cache, 0 ... 1 (mincore, so of Linux only).
   std::expected<double, std::string> resident() const;
-  /// Throws it out of the page cache, and proves it: an error unless nothing is left.
+  /// Throws it out of the page cache, and proves it: an error unless nothing is left. On the
+  /// simulated machine, which keeps and drops exactly what it is told to, a test has proven it.
   std::expected<void, std::string> make_cold() const;
-  /// Reads it all into the page cache, and proves it: an error unless all of it is there.
+  /// Reads it all into the page cache, and proves it in the same way.
   std::expected<void, std::string> make_warm() const;
 
  private:
-  Scratch(std::string path, int fd, std::uint64_t bytes, std::uint32_t page_bytes)
-      : path_(std::move(path)), fd_(fd), bytes_(bytes), page_bytes_(page_bytes) {}
+  Scratch(os::Kernel& kernel, std::string path, int fd, std::uint64_t bytes,
+          std::uint32_t page_bytes)
+      : kernel_(kernel), path_(std::move(path)), fd_(fd), bytes_(bytes), page_bytes_(page_bytes) {}
   /// 1 for each page of the system that is in the page cache, else 0.
   std::expected<std::vector<unsigned char>, std::string> residency() const;
+  /// Into the page cache, in one call.
+  std::expected<void, std::string> read_range(std::uint64_t offset, std::uint64_t bytes) const;
+  os::Kernel& kernel_;
   std::string path_;
   int fd_;
   std::uint64_t bytes_;

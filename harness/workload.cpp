@@ -61,9 +61,10 @@ class Order {
 /// Keeps job.depth operations in flight until all are done.
 class Reader {
  public:
-  Reader(PageFile& file, const Job& job, const Order& order, const Request& request,
-         Histogram& latencies)
-      : file_(file),
+  Reader(os::Kernel& kernel, PageFile& file, const Job& job, const Order& order,
+         const Request& request, Histogram& latencies)
+      : kernel_(kernel),
+        file_(file),
         job_(job),
         order_(order),
         request_(request),
@@ -90,8 +91,9 @@ class Reader {
 
  private:
   bool work() {
-    while (started_ < std::min<std::uint64_t>(depth_, request_.ops))
-      start(ops_[started_], now_ns());
+    while (started_ < std::min<std::uint64_t>(depth_, request_.ops)) {
+      start(ops_[started_], kernel_.now_ns());
+    }
     for (std::uint64_t done = 0; done < request_.ops;) {
       if (!submit_batch()) return false;
       // Near the end fewer than wait_for may be left; reap caps it.
@@ -115,7 +117,8 @@ class Reader {
       error = error_of(file_, *op).text();
       return false;
     }
-    const std::uint64_t end_ns = now_ns();  // after use: a map does its work when it is touched
+    const std::uint64_t end_ns =
+        kernel_.now_ns();  // after use: a map does its work when it is touched
     for (Op* op : piece) {
       latencies_.add(end_ns - op->user);
       if (started_ < request_.ops) start(*op, end_ns);
@@ -156,6 +159,7 @@ class Reader {
     file_.release(op.frame, job_.run);
   }
 
+  os::Kernel& kernel_;
   PageFile& file_;
   const Job& job_;
   const Order& order_;
@@ -176,10 +180,11 @@ std::expected<Round, std::string> not_what_was_written(std::string_view path) {
       fmt::format("{}: {}: what was read is not what was written", path, wrong_bytes_text));
 }
 
-std::expected<Round, std::string> read_pages(PageFile& file, const Job& job, const Order& order,
-                                             const Request& request, Histogram& latencies) {
-  Reader reader(file, job, order, request, latencies);
-  const Meter meter;
+std::expected<Round, std::string> read_pages(os::Kernel& kernel, PageFile& file, const Job& job,
+                                             const Order& order, const Request& request,
+                                             Histogram& latencies) {
+  Reader reader(kernel, file, job, order, request, latencies);
+  const Meter meter(kernel);
   const bool good = reader.run();
   const std::uint32_t page_bytes = file.geometry().page_bytes;
   Round round = meter.stop(request.ops, std::uint64_t{job.run} * page_bytes, latencies);
@@ -201,19 +206,20 @@ std::expected<Round, std::string> read_pages(PageFile& file, const Job& job, con
 }
 
 /// One word of each page through peek: no operation, no frame, no system call.
-std::expected<Round, std::string> touch_pages(PageFile& file, const Job&, const Order& order,
-                                              const Request& request, Histogram& latencies) {
+std::expected<Round, std::string> touch_pages(os::Kernel& kernel, PageFile& file, const Job&,
+                                              const Order& order, const Request& request,
+                                              Histogram& latencies) {
   std::uint64_t sum = 0;
   constexpr std::uint64_t timed_every = 16;  // reading the clock costs more than the touch
-  const Meter meter;
+  const Meter meter(kernel);
   for (std::uint64_t i = 0; i < request.ops; ++i) {
     const std::byte* page = file.peek(order.page(i));
     const bool timed = i % timed_every == 0;
-    const std::uint64_t start_ns = timed ? now_ns() : 0;
+    const std::uint64_t start_ns = timed ? kernel.now_ns() : 0;
     std::uint64_t word = 0;
     std::memcpy(&word, page, sizeof word);
     sum += word;
-    if (timed) latencies.add(now_ns() - start_ns);
+    if (timed) latencies.add(kernel.now_ns() - start_ns);
   }
   Round round = meter.stop(request.ops, sizeof(std::uint64_t), latencies);
   std::uint64_t expected = 0;
@@ -233,9 +239,10 @@ class Writer {
  public:
   /// Writes `ops` pages of the slice that begins at page `first`, in that order; each begins with
   /// its number and `nonce`, which no run before has written.
-  Writer(PageFile& file, const Job& job, const Order& order, PageId first, std::uint64_t ops,
-         std::uint64_t nonce)
-      : file_(file),
+  Writer(os::Kernel& kernel, PageFile& file, const Job& job, const Order& order, PageId first,
+         std::uint64_t ops, std::uint64_t nonce)
+      : kernel_(kernel),
+        file_(file),
         job_(job),
         order_(order),
         first_(first),
@@ -310,7 +317,7 @@ class Writer {
       const auto head = head_of(page, nonce_);
       std::memcpy(frame, head.data(), sizeof head);
       Op& op = take(filling_);
-      op = Op{.verb = Verb::write, .page = page, .frame = frame, .user = now_ns()};
+      op = Op{.verb = Verb::write, .page = page, .frame = frame, .user = kernel_.now_ns()};
       ++started_;
       batches_[filling_].start_ns.push_back(op.user);
       if (!submit(op)) return false;
@@ -320,7 +327,7 @@ class Writer {
 
   bool collect() {
     const std::size_t count = file_.reap(done_, job_.wait_for());
-    const std::uint64_t end_ns = now_ns();
+    const std::uint64_t end_ns = kernel_.now_ns();
     for (std::size_t i = 0; i < count; ++i) {
       Op& op = *done_[i];
       if (op.result != Errc::ok) return fail(error_of(file_, op).text());
@@ -366,6 +373,7 @@ class Writer {
     return false;
   }
 
+  os::Kernel& kernel_;
   PageFile& file_;
   const Job& job_;
   const Order& order_;
@@ -387,12 +395,13 @@ class Writer {
 
 /// Each thread has a slice of the file, as fio's have. It matters: where eight threads wrote all
 /// over the file, ext4 made a fifth fewer pages durable per second.
-std::expected<Round, std::string> write_pages(PageFile& file, const Job& job, const Order& order,
-                                              const Request& request, Histogram& latencies) {
+std::expected<Round, std::string> write_pages(os::Kernel& kernel, PageFile& file, const Job& job,
+                                              const Order& order, const Request& request,
+                                              Histogram& latencies) {
   const std::uint32_t threads = job.handles ? job.threads : 1;
   const std::uint64_t slice_pages = file.pages() / threads;
   const std::uint64_t ops = request.ops / threads;  // of each thread
-  const std::uint64_t nonce = now_ns();
+  const std::uint64_t nonce = kernel.now_ns();
   std::vector<std::unique_ptr<PageFile>> handles;
   std::vector<std::unique_ptr<Writer>> writers;
   for (std::uint32_t i = 0; i < threads; ++i) {
@@ -400,9 +409,9 @@ std::expected<Round, std::string> write_pages(PageFile& file, const Job& job, co
     if (!handle) return std::unexpected(handle.error().cause);
     handles.push_back(std::move(*handle));
     writers.push_back(
-        std::make_unique<Writer>(*handles[i], job, order, i * slice_pages, ops, nonce));
+        std::make_unique<Writer>(kernel, *handles[i], job, order, i * slice_pages, ops, nonce));
   }
-  const Meter meter;
+  const Meter meter(kernel);
   {
     std::vector<std::jthread> others;
     for (std::uint32_t i = 1; i < threads; ++i) {
@@ -440,6 +449,7 @@ std::expected<Round, std::string> run_workload(const Job& job, const Scratch& fi
     pinned.emplace(std::move(*there));
   }
   Options options = job.options;
+  options.kernel = &file.kernel();
   options.sync_at_open = false;  // a scratch file, synced when it was made
   options.read_only = job.workload != Workload::durable_write;
   auto opened = open(file.path(), options);
@@ -450,7 +460,7 @@ std::expected<Round, std::string> run_workload(const Job& job, const Scratch& fi
   const auto run = job.workload == Workload::durable_write ? write_pages
                    : job.use == Use::touch                 ? touch_pages
                                                            : read_pages;
-  const auto round = run(pages, job, order, request, own);
+  const auto round = run(file.kernel(), pages, job, order, request, own);
   latencies.merge(own);
   return round;
 }

@@ -90,4 +90,6 @@ def curve(histogram):
         if beyond < FEWEST_BEYOND:
             break
         points.append((max(upper_ns, 1), _nines(done / total)))
-    return points or [(max(histogram[-1][0], 1), 0)]
+    # Where one bucket has nearly all, the share rises at that one latency.
+    only_ns = max(histogram[-1][0], 1)
+    return points or [(only_ns, 0), (only_ns, _nines(max(0, 1 - FEWEST_BEYOND / total)))]

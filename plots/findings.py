@@ -195,9 +195,56 @@ def _durable_leaders(rows):
             for b in sorted({r.batch for r in rows})]
 
 
+def simulated_depth(results):
+    """What depth gives on each class of disk, in two sentences."""
+    disks = dict(results.disks)
+    first = [_one_arm(disks["hdd"])] if "hdd" in disks else []
+    first += [_many_units(disks["nvme"])] if "nvme" in disks else []
+    needs = _needs_depth(disks["object"]) if "object" in disks else ""
+    return _said([f"{', while '.join(first)}." if first else "", needs])
+
+
+def _gain(first, other):
+    gain = units.quotient(other.ops_per_second, first.ops_per_second)
+    return (f"{units.factor(gain)} ({units.rate(first.ops_per_second)} to"
+            f" {units.rate(other.ops_per_second)})")
+
+
+def _one_arm(points):
+    return (f"A hard disk has one arm, so {points[-1].depth} reads in flight give"
+            f" {_gain(points[0], points[-1])} and only wait longer")
+
+
+def _many_units(points):
+    within = [p for p in points if p.depth <= p.units] or points[:1]
+    return (f"an NVMe drive scales to its {points[0].units} units, {within[-1].depth} in flight"
+            f" giving {_gain(points[0], within[-1])}, and past them only its latency grows")
+
+
+def _needs_depth(points):
+    return (f"An object store needs depth most: each read takes"
+            f" {units.duration(points[0].latency_mean_ns)}, and {points[-1].depth} in flight give"
+            f" {_gain(points[0], points[-1])}.")
+
+
+def littles_law(results):
+    """Whether what is in flight is throughput times latency, everywhere."""
+    if not results.simulated_depth:
+        return []
+    wrong = [f"{results_module.model_name(p.model)} at depth {p.depth}"
+             f" ({p.littles_law:.2f})" for p in results.simulated_depth
+             if not selection.keeps_littles_law(p)]
+    if wrong:
+        return [f"Little's law does not hold within 5 % for {units.words(wrong)}: those figures"
+                " are wrong."]
+    return ["Little's law, throughput × latency = depth, holds within 5 % everywhere."]
+
+
 def verdicts(results):
     """How the run stands to fio, in one sentence."""
     found = [r.verdict for r in results.ratios if r.ci95 is not None]
+    if not found and results.simulated:
+        return "fio runs on Linux, so no row is compared with it."
     if not found:
         return "No row was compared with fio." if results.measured else ""
     equal, above, below = (found.count(word) for word in ("fio's equal", "above", "below"))

@@ -45,6 +45,8 @@ tbody th { font-weight: 600; }
 .prose code { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .78rem; }
 .spread { display: block; color: #666; font-size: .9em; font-weight: 400; }
 .fio { color: #555; font-weight: 400; padding-left: 1rem; }
+.simulated { background: #e8eefb; border-left: 5px solid #3355aa; padding: .7rem 1rem;
+  max-width: none; }
 .verdict { font-weight: 600; }
 .verdict.above { color: #00603f; }
 .verdict.below { color: #a03000; }
@@ -54,13 +56,16 @@ tbody th { font-weight: 600; }
 """
 
 
-def render(results, figures):
-    """figures: [(name, title, SVG bytes or None, sentences)], in the order of reading."""
-    parts = [_head(results), _warnings(results),
+def render(results, figures, disks):
+    """figures: [(name, title, SVG bytes or None, sentences)], in the order of reading; disks: the
+    one of depth on four disks."""
+    parts = [_head(results), _simulated(results), _warnings(results),
              f'<p class="lead">{html.escape(findings.summary(results))}</p>',
              _section("The machine", tables.machine(results), _cold_note(results))]
     if results.measured:
-        parts.append(_section("Figures", *[_figure(n, f) for n, f in enumerate(figures, 1)]))
+        parts.append(_section("Figures", *[_numbered(n, f) for n, f in enumerate(figures, 1)]))
+    parts.append(_disks(results, disks))
+    if results.measured:
         parts.append(_four_rows(results))
         parts.append(_copy(results))
         parts.append(_beyond_memory(results))
@@ -74,9 +79,10 @@ def render(results, figures):
     if jobs:
         parts.append(_section("fio's command lines", jobs))
     body = "\n".join(part for part in parts if part)
+    title = f"results{_of_model(results)}"
     return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            "<title>Page files four ways: results</title>\n"
+            f"<title>Page files four ways: {html.escape(title)}</title>\n"
             f"<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n")
 
 
@@ -84,8 +90,26 @@ def _head(results):
     machine = results.machine
     shown = [machine.get(name) for name in ("time", "mode", "commit", "command")]
     meta = " · ".join(str(value) for value in shown if value)
-    return ("<h1>Page files four ways: pread, mmap, O_DIRECT, io_uring</h1>\n"
+    return ("<h1>Page files four ways: pread, mmap, O_DIRECT, io_uring"
+            f"{html.escape(_of_model(results))}</h1>\n"
             f'<p class="meta">{html.escape(meta)}</p>')
+
+
+def _of_model(results):
+    if not results.simulated:
+        return ""
+    return f", on a simulated {results_module.model_name(results.simulated.get('model'))}"
+
+
+def _simulated(results):
+    if not results.simulated:
+        return ""
+    machine = results.simulated
+    text = (f"{machine.get('model')}, seed {machine.get('seed')}. Every time below is a model's:"
+            " no disk, no processor and no fio had a part in it. It shows how the implementations"
+            " differ in what they ask of a disk, not how fast any disk is. The same seed gives the"
+            " same figures on every computer.")
+    return (f'<p class="simulated"><strong>Simulated machine:</strong> {html.escape(text)}</p>')
 
 
 def _warnings(results):
@@ -116,20 +140,36 @@ def _note(text):
 
 
 def _cold_note(results):
+    if results.simulated:
+        return _note("A call takes 0.3 µs and a copy 8 GB/s; whatever else a processor does takes"
+                     " no time.")
     text = comparison.host_cache(results.machine)
     return _note(f"{text[0].upper()}{text[1:]}.")
 
 
-def _figure(number, figure):
+def _numbered(number, figure):
+    return f"<h3>{number}. {html.escape(figure[1])}</h3>\n{_figure(figure)}"
+
+
+def _figure(figure):
     _, title, svg, sentences = figure
-    heading = f"<h3>{number}. {html.escape(title)}</h3>"
     if svg is None:
-        return f"{heading}\n<p>This run has no data for this figure.</p>"
+        return "<p>This run has no data for this figure.</p>"
     # As an image, not inline: two inline SVGs would share the ids of their clip paths.
     data = base64.b64encode(svg).decode("ascii")
     alt = html.escape(" ".join([f"{title}.", *sentences]), quote=True)
-    return (f'{heading}\n<figure><img alt="{alt}" src="data:image/svg+xml;base64,{data}">\n'
+    return (f'<figure><img alt="{alt}" src="data:image/svg+xml;base64,{data}">\n'
             f"<figcaption>{_sentences(sentences)}</figcaption></figure>")
+
+
+def _disks(results, disks):
+    if not results.disks:
+        return _section(disks[1], _figure(disks))
+    return _section(
+        disks[1],
+        _note("Not this disk, but four models of the simulated machine, measured with the same"
+              " loop through io_uring and O_DIRECT: the same figures in every report."),
+        _figure(disks), tables.simulated_depth(results), _sentences(findings.littles_law(results)))
 
 
 def _four_rows(results):
@@ -140,7 +180,8 @@ def _four_rows(results):
 def _extra(results, name, title, found, sentences):
     reason = tables.reason(results.extra, name)
     if found is None:
-        return _section(title, f"<p>Not measured: {html.escape(reason)}.</p>")
+        text = tables.not_measured(reason)
+        return _section(title, f"<p>{html.escape(text[0].upper() + text[1:])}.</p>")
     remark = _note(reason) if (results.extra.get(name) or {}).get("reason") else ""
     return _section(title, found, _sentences(sentences), remark)
 
@@ -177,6 +218,9 @@ def _rows(results):
 
 
 def _published(results):
+    if results.simulated:
+        return _section("Published figures", "<p>Published figures are of real disks; none stands"
+                                             " beside those of a model.</p>")
     return _section(
         "Published figures beside this run",
         _note("Rates on other hardware are for orientation; only rates within one run compare"

@@ -32,25 +32,28 @@ def write(results, directory):
     """Writes the figures and the report; returns the report's path."""
     # matplotlib comes in here, so that bad input is told first and fast.
     import page
-    figures = draw(results, os.path.join(directory, "plots"))
+    *figures, disks = draw(results, os.path.join(directory, "plots"))
     path = os.path.join(directory, "report.html")
     with open(path, "w", encoding="utf-8") as file:
-        file.write(page.render(results, figures))
+        file.write(page.render(results, figures, disks))
     return path
 
 
 def draw(results, directory):
-    """[(name, title, SVG bytes or None, sentences)] in the order of the report."""
+    """[(name, title, SVG bytes or None, sentences)] in the order of the report; the last one is of
+    the simulated machine, whatever was measured."""
     import figure_batch
     import figure_depth
     import figure_latency
     import figure_overview
+    import figure_simulated_depth
     import findings
     import style
     os.makedirs(directory, exist_ok=True)
     drawn = []
     for module, say in ((figure_overview, findings.overview), (figure_depth, findings.depth),
-                        (figure_latency, findings.latency), (figure_batch, findings.batch)):
+                        (figure_latency, findings.latency), (figure_batch, findings.batch),
+                        (figure_simulated_depth, findings.simulated_depth)):
         figure = module.draw(results)
         svg = style.save(figure, directory, module.NAME) if figure else None
         if figure is None:

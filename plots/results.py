@@ -18,6 +18,8 @@ ROUND_NUMBERS = ("ops", "seconds", "ops_per_second", "bytes_per_second", "p50_ns
                  "p999_ns", "cpu_ns_per_op", "system_calls_per_op", "minor_faults_per_op",
                  "major_faults_per_op")
 IMPL_NAMES = {"pread": "pread", "mmap": "mmap", "direct": "O_DIRECT", "uring": "io_uring"}
+MODEL_NAMES = {"hdd": "hard disk", "sata": "SATA SSD", "nvme": "NVMe drive",
+               "object": "object store"}
 WORKLOAD_NAMES = {"sequential_read": "Sequential read", "random_warm": "Random read, warm",
                   "random_cold": "Random read, cold", "durable_write": "Durable write"}
 
@@ -52,6 +54,7 @@ class Series:
 class Peer(Series):
     name: str
     job: str
+    reason: str  # why it was not measured, where it was not
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +70,8 @@ class Row(Series):
     resident: float
     bimodal: bool
     histogram: tuple
-    peer: Peer
+    peer: Peer  # or None: nothing was measured beside it
+    absent_peer: Peer  # or None: the one that should have been, with its reason
     usual_page_bytes: int
 
     @property
@@ -158,11 +162,42 @@ class Ratio:
 
 
 @dataclasses.dataclass(frozen=True)
+class DepthPoint:
+    """Reads at one depth on one class of disk, on the simulated machine."""
+    model: str
+    units: int  # operations that the device does side by side
+    depth: int
+    ops_per_second: float
+    latency_mean_ns: float
+
+    @property
+    def littles_law(self):
+        """Throughput times latency over depth: 1, or the measurement is wrong."""
+        return self.ops_per_second * self.latency_mean_ns / 1e9 / self.depth
+
+
+@dataclasses.dataclass(frozen=True)
 class Results:
     machine: dict
     rows: tuple
     ratios: tuple
     extra: dict
+    simulated_depth: tuple
+
+    @property
+    def simulated(self):
+        """What is known of the simulated machine that was measured; None: it was a real one."""
+        return self.machine.get("simulated")
+
+    @property
+    def disks(self):
+        """[(model, its points by depth)] in the usual order of models."""
+        models = {}
+        for point in self.simulated_depth:
+            models.setdefault(point.model, []).append(point)
+        names = list(MODEL_NAMES)
+        return [(model, sorted(points, key=lambda p: p.depth)) for model, points
+                in sorted(models.items(), key=lambda item: (order(names, item[0]), item[0]))]
 
     @property
     def measured(self):
@@ -189,6 +224,10 @@ def order(names, name):
 
 def workload_name(workload):
     return WORKLOAD_NAMES.get(workload, workload.replace("_", " "))
+
+
+def model_name(model):
+    return MODEL_NAMES.get(model, model)
 
 
 def line_label(impl, variant):
@@ -230,12 +269,15 @@ def _results(data):
     found = data.get("schema")
     _need(found == SCHEMA, f'schema is {json.dumps(found)}, expected "{SCHEMA}"')
     machine = _object(data, "machine", "machine")
+    _object(machine, "simulated", "machine.simulated")
     rows = [_row(r, f"rows[{i}]", machine) for i, r in enumerate(_list(data, "rows", "rows"))]
     ratios = [_ratio(r, f"ratios[{i}]") for i, r in enumerate(_list(data, "ratios", "ratios"))]
     extra = _extra(_object(data, "extra", "extra"))
+    points = [_depth_point(p, f"simulated_depth[{i}]") for i, p in
+              enumerate(_list(data, "simulated_depth", "simulated_depth"))]
     rows.sort(key=_row_order)
     ratios.sort(key=_row_order)
-    return Results(machine, tuple(rows), tuple(ratios), extra)
+    return Results(machine, tuple(rows), tuple(ratios), extra, tuple(points))
 
 
 def _row_order(row):
@@ -248,6 +290,7 @@ def _row(data, where, machine):
     rounds = _rounds(data, where)
     medians = _round(data.get("median") or {}, f"{where}.median")
     peer = _peer(data.get("peer"), f"{where}.peer")
+    absent = peer is not None and peer.median("ops_per_second") is None
     page_bytes = _integer(data, "page_bytes", where)
     reason = ""
     if not data.get("available", True):
@@ -258,7 +301,17 @@ def _row(data, where, machine):
                _text(data, "variant", where), _integer(data, "depth", where),
                _integer(data, "threads", where), _integer(data, "batch", where), page_bytes,
                reason, _number(data, "resident", where), bool(data.get("bimodal")),
-               _histogram(data, where), peer, machine.get("page_bytes", page_bytes))
+               _histogram(data, where), None if absent else peer, peer if absent else None,
+               machine.get("page_bytes", page_bytes))
+
+
+def _depth_point(data, where):
+    _need(isinstance(data, dict), f"{where} is not an object")
+    for name in ("depth", "ops_per_second", "latency_mean_ns"):
+        _need(_number(data, name, where), f"{where}.{name} is missing")
+    return DepthPoint(_name(data, "model", where), _integer(data, "units", where),
+                      _integer(data, "depth", where), data["ops_per_second"],
+                      data["latency_mean_ns"])
 
 
 def _peer(data, where):
@@ -267,7 +320,8 @@ def _peer(data, where):
     _need(isinstance(data, dict), f"{where} is not an object")
     medians = _round(data.get("median") or {}, f"{where}.median")
     return Peer(_rounds(data, where), medians, _text(data, "name", where) or "fio",
-                _text(data, "job", where))
+                _text(data, "job", where),
+                _text(data, "reason", where) or "the run gave no reason")
 
 
 def _rounds(data, where):

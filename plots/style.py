@@ -86,9 +86,12 @@ def rate_axis(axis, values, what="operations per second"):
 
 
 def duration_ticks(axis, low_ns, high_ns):
-    """1-2-5 ticks over few decades, decades over many: always at least three labels."""
-    steps = (1, 2, 5) if high_ns / max(low_ns, 1e-9) < 300 else (1,)
-    ticks = [s * 10**e for e in range(0, 12) for s in steps]
+    """Decades over many of them, 1-2-5 over few, and finer where that leaves fewer than three."""
+    for steps in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9),
+                  (1, 1.2, 1.5, 1.7, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9)):
+        ticks = [s * 10**e for e in range(0, 12) for s in steps]
+        if sum(low_ns <= tick <= high_ns for tick in ticks) >= 3:
+            break
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(FixedLocator([]))
     axis.set_major_formatter(FuncFormatter(lambda v, _: _whole(units.duration(v))))

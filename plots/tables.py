@@ -48,6 +48,19 @@ MACHINE = (
     ("complete", "Complete", lambda v: "yes" if v else "no"))
 
 
+SIMULATED = (  # of machine["simulated"]
+    ("model", "Device model", results_module.model_name), ("seed", "Seed of the machine", str),
+    ("units", "Side by side", lambda v: units.plural(v, "operation")),
+    ("read_ns", "A read takes", units.duration), ("write_ns", "A write takes", units.duration),
+    ("flush_ns", "A flush takes", units.duration),
+    ("bytes_per_second", "One transfer", units.throughput),
+    ("jitter_percent", "Longer by up to", lambda v: f"{v} %"))
+NOT_OF_A_MODEL = ("cpu", "cores", "memory_bytes", "kernel", "distribution", "file_system",
+                  "device", "rotational", "write_cache", "scheduler", "read_ahead_kb",
+                  "logical_block_bytes", "fio", "placement")
+ELSEWHERE = {"seed": "Seed of the order", "seconds": "Duration, simulated"}
+
+
 def escape(text):
     return text if isinstance(text, Html) else html.escape(str(text))
 
@@ -67,10 +80,19 @@ def _cell(cell, index):
     return f"<td{span}>{escape(cell)}</td>" if index else f'<th scope="row">{escape(cell)}</th>'
 
 
+def not_measured(reason):
+    """Why a figure is missing; what is not available here says so itself."""
+    return reason if reason.startswith("not available here") else f"not measured: {reason}"
+
+
 def machine(results):
     cells = []
-    for key, name, form in MACHINE:
-        value = results.machine.get(key)
+    facts = [(results.machine.get(key), name, form) for key, name, form in MACHINE]
+    if results.simulated:
+        facts = [(results.simulated.get(key), name, form) for key, name, form in SIMULATED]
+        facts += [(results.machine.get(key), ELSEWHERE.get(key, name), form)
+                  for key, name, form in MACHINE if key not in NOT_OF_A_MODEL]
+    for value, name, form in facts:
         cells.append([name, "not recorded" if value is None or value == "" else form(value)])
     half = (len(cells) + 1) // 2
     columns = "".join(table(("", ""), part, "facts") for part in (cells[:half], cells[half:]))
@@ -82,12 +104,15 @@ def every_row(results, workload):
     lines = []
     for row in (r for r in results.rows if r.workload == workload):
         if not row.measured:
-            lines.append([_row_name(row), (f"not measured: {row.reason}", len(FIGURES) + 1)])
+            lines.append([_row_name(row), (not_measured(row.reason), len(FIGURES) + 1)])
             continue
         lines.append([_row_name(row)] + _figures(row) + [_rounds(row)])
         if row.peer:
             name = Html(f'<span class="fio">{html.escape(row.peer.name)}</span>')
             lines.append([name] + _figures(row.peer) + [_rounds(row.peer)])
+        elif row.absent_peer:
+            name = Html(f'<span class="fio">{html.escape(row.absent_peer.name)}</span>')
+            lines.append([name, (not_measured(row.absent_peer.reason), len(FIGURES) + 1)])
     return table(["median, and least to most"] + [f[0] for f in FIGURES] + ["rounds"], lines,
                  "figures")
 
@@ -130,7 +155,7 @@ def four_rows(results):
         if row is None or not row.measured:
             name = f"{temperature}, {results_module.line_label(impl, '')}"
             reason = row.reason if row else "this run has no such row"
-            lines.append([name, (f"not measured: {reason}", 6)])
+            lines.append([name, (not_measured(reason), 6)])
             continue
         mark = ", bimodal" if row.bimodal else ""
         lines.append([f"{temperature}, {row.label}{mark}", units.rate(selection.ops(row)),
@@ -145,7 +170,7 @@ def four_rows(results):
 def _to_fio(results, row):
     ratio = results.ratio(row)
     if ratio is None or ratio.ratio_median is None:
-        return "no fio beside it"
+        return row.absent_peer.reason if row.absent_peer else "no fio beside it"
     if ratio.ci95 is None:
         return f"{units.ratio(ratio.ratio_median)} (no interval)"
     return Html(f"{units.ratio(ratio.ratio_median)} ({_interval(ratio.ci95)})"
@@ -202,7 +227,7 @@ def beyond_memory(extra):
     for name, key in (("mmap", "mmap"), ("O_DIRECT", "direct")):
         figures = data.get(key)
         if not figures:
-            lines.append([name, (f"not measured: {reason(extra, 'beyond_memory')}", 5)])
+            lines.append([name, (not_measured(reason(extra, "beyond_memory")), 5)])
             continue
         shootdowns = data.get("tlb_shootdowns_per_op") if key == "mmap" else None
         lines.append([name, units.rate(figures.get("ops_per_second")),
@@ -260,6 +285,27 @@ def proportions(results):
 def for_scale():
     lines = [[f.system, f.workload, f.text, f.hardware, _source(f)] for f in published.FOR_SCALE]
     return table(("system", "workload", "published", "hardware", "source"), lines, "prose")
+
+
+def simulated_depth(results):
+    """Little's law, for each disk at each depth; what breaks it stands out."""
+    depths = sorted({point.depth for point in results.simulated_depth})
+    lines = []
+    for model, points in results.disks:
+        by_depth = {point.depth: point for point in points}
+        lines.append([results_module.model_name(model)]
+                     + [_law(by_depth.get(depth)) for depth in depths])
+    return table(["throughput × latency / depth", *map(str, depths)], lines, "figures")
+
+
+def _law(point):
+    if point is None:
+        return units.UNKNOWN
+    text = f"{point.littles_law:.2f}"
+    if not selection.keeps_littles_law(point):
+        text = f'<span class="verdict below">{text}, not 1</span>'
+    return Html(f'{text}<span class="spread">{html.escape(units.rate(point.ops_per_second))}</span>'
+                f'<span class="spread">{html.escape(units.duration(point.latency_mean_ns))}</span>')
 
 
 def _source(item):

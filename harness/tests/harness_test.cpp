@@ -95,7 +95,8 @@ class ScratchTest : public ::testing::Test {
     std::string name = (std::filesystem::current_path() / "harness-XXXXXX").string();
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     directory_ = name;
-    auto made = Scratch::make(directory_ + "/data.pa", bytes, 4096, [](double) { return true; });
+    auto made = Scratch::make(os::linux_kernel(), directory_ + "/data.pa", bytes, 4096,
+                              [](double) { return true; });
     ASSERT_TRUE(made) << made.error();
     file_.emplace(std::move(*made));
   }

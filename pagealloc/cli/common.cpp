@@ -117,6 +117,7 @@ Result<Options> options_of(const FileArgs& args) {
   Options options;
   options.impl = args.impl;
   options.page_bytes = static_cast<std::uint32_t>(args.page_bytes);
+  options.kernel = &kernel();
   return options;
 }
 
@@ -204,13 +205,12 @@ Options for_length(Options options, std::uint64_t pages) {
 
 bool exists(const std::string& path) {
   struct statx found{};
-  return os::linux_kernel().statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE,
-                                  &found) == 0;
+  return kernel().statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &found) == 0;
 }
 
 Result<void> grow(const std::string& path, PageFile& file, std::uint64_t pages, bool made) {
   auto grown = file.resize(pages);
-  if (!grown && made && file.pages() == 0) (void)os::linux_kernel().unlink(path.c_str());
+  if (!grown && made && file.pages() == 0) (void)kernel().unlink(path.c_str());
   return grown;
 }
 
@@ -233,25 +233,25 @@ Result<std::unique_ptr<PageFile>> open_grown(const FileArgs& args, const Options
 }
 
 Result<Descriptor> Descriptor::open(const std::string& path, int flags, unsigned mode) {
-  const int fd = os::linux_kernel().open(path.c_str(), flags | O_CLOEXEC, mode);
+  const int fd = kernel().open(path.c_str(), flags | O_CLOEXEC, mode);
   if (fd < 0) return std::unexpected(error_at(path, errc_of_open(-fd), "cannot open", -fd));
   return Descriptor(path, fd);
 }
 
 Descriptor::~Descriptor() {
-  if (fd_ >= 0) (void)os::linux_kernel().close(fd_);  // what had to be durable was synced before
+  if (fd_ >= 0) (void)kernel().close(fd_);  // what had to be durable was synced before
 }
 
 Result<struct statx> Descriptor::status(unsigned mask) const {
   struct statx now{};
-  const int result = os::linux_kernel().statx(fd_, "", AT_EMPTY_PATH, mask, &now);
+  const int result = kernel().statx(fd_, "", AT_EMPTY_PATH, mask, &now);
   if (result < 0) return std::unexpected(error_at(path_, Errc::io, "statx failed", -result));
   return now;
 }
 
 std::uint32_t Descriptor::block_bytes() const {
   int bytes = 0;
-  const int result = os::linux_kernel().ioctl(fd_, FIGETBSZ, &bytes);
+  const int result = kernel().ioctl(fd_, FIGETBSZ, &bytes);
   return result < 0 || bytes < 0 ? 0 : static_cast<std::uint32_t>(bytes);
 }
 

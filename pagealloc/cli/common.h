@@ -15,20 +15,11 @@
 #include <string_view>
 #include <utility>
 
+#include "pagealloc/cli/machine.h"
 #include "pagealloc/open.h"
 
 namespace pagealloc::cli {
 
-/// Exit codes, as `pagealloc --help` documents them.
-enum class Exit : int {
-  ok = 0,
-  usage = 1,          ///< the command line cannot be understood
-  refused = 2,        ///< input that no retry will make right; nothing was changed
-  cannot_open = 3,    ///< missing, no permission, read-only, exists already
-  not_available = 4,  ///< this machine, kernel or file system does not offer it
-  io = 5,             ///< a read, write or sync failed, or the file was truncated underneath
-  disk_full = 6,
-};
 Exit exit_of(Errc code);
 
 // --- Options ------------------------------------------------------------------------------------
@@ -54,9 +45,6 @@ CLI::Option* add_number(CLI::App& command, const std::string& name,
 /// Options for open(). Refuses a bad page size before anything is read, created or grown.
 Result<Options> options_of(const FileArgs& args);
 
-/// Prints the error, if there is one, after what the subcommand printed; the exit code of both.
-Exit finish(const Result<void>& result);
-
 /// Adds a subcommand that will call run(args) and set `exit`. `add_options` binds `args`.
 template <typename Args>
 void add_command(CLI::App& app, Exit& exit, const std::string& name, const std::string& description,
@@ -66,7 +54,8 @@ void add_command(CLI::App& app, Exit& exit, const std::string& name, const std::
   command.footer(examples);
   const auto args = std::make_shared<Args>();
   add_options(command, *args);
-  command.callback([args, run, &exit] { exit = finish(run(*args)); });
+  command.callback(
+      [args, run, &exit] { exit = run_on_kernel(args->file.path, [&] { return run(*args); }); });
 }
 
 void add_create(CLI::App& app, Exit& exit);
@@ -79,6 +68,8 @@ void add_write_direct(CLI::App& app, Exit& exit);
 
 // --- Standard streams ---------------------------------------------------------------------------
 
+/// Prints the error, if there is one, after what the subcommand printed; the exit code of both.
+Exit finish(const Result<void>& result);
 /// Prints to the standard output. A full disk behind it is an error like any other.
 Result<void> print(std::string_view text);
 /// One line on the standard error, whatever bytes a file's name is made of.

@@ -27,8 +27,8 @@ Result<void> create(const Args& args) {
   // Looked at before open(), which would only say that the size is no multiple of the page size.
   // An empty file is taken: there is nothing to lose in it.
   struct statx before{};
-  const int found = os::linux_kernel().statx(AT_FDCWD, args.file.path.c_str(), 0,
-                                             STATX_TYPE | STATX_SIZE, &before);
+  const int found =
+      kernel().statx(AT_FDCWD, args.file.path.c_str(), 0, STATX_TYPE | STATX_SIZE, &before);
   if (found == 0 && S_ISREG(before.stx_mode) && before.stx_size > 0) {
     return std::unexpected(holds(args, before.stx_size));
   }

@@ -22,6 +22,13 @@ constexpr const char* footer =
     "  pagealloc punch x.pa 5                     give its space back\n"
     "  pagealloc write-direct x.pa 5 hello --misalign-buffer 1\n"
     "                                             see O_DIRECT refused\n"
+    "  pagealloc --kernel sim:nvme write x.pa 5 hello\n"
+    "                                             the same on a simulated machine: x.pa is copied\n"
+    "                                             in before and out after\n"
+    "  pagealloc --kernel sim:nvme --power-cut 3 write new.pa 5 hello\n"
+    "  pagealloc --kernel sim:nvme --power-cut 3 write new.pa 5 lost --no-sync\n"
+    "                                             what a power cut leaves, with and without a "
+    "sync\n"
     "  pagealloc SUBCOMMAND --help                options and more examples\n"
     "\n"
     "Exit codes:\n"
@@ -37,10 +44,13 @@ constexpr const char* footer =
 /// What CLI11 says is at times only half of it: an argument it did not know makes another one
 /// "required". One line, like every other error, and where to read more.
 Exit explain(const CLI::App& app, const CLI::ParseError& error) {
-  std::string command = "pagealloc";
-  for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
-  const std::vector<std::string> unknown = app.remaining(true);
   std::string line = error.what();
+  std::string command = "pagealloc";
+  // An option before the subcommand is not in the subcommand's help.
+  if (app.get_option_no_throw(line.substr(0, line.find(':'))) == nullptr) {
+    for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
+  }
+  const std::vector<std::string> unknown = app.remaining(true);
   if (line.starts_with("A subcommand")) line = "a subcommand is required";
   if (!unknown.empty() && app.get_subcommands().empty()) {
     line = fmt::format("there is no subcommand or option '{}'", unknown.front());
@@ -58,6 +68,7 @@ Exit run(int argc, char** argv) {
   app.set_version_flag("--version", "pagealloc " PAGEALLOC_VERSION);
   app.require_subcommand(1);
   app.footer(footer);
+  add_kernel(app);
   Exit exit = Exit::ok;
   for (const auto add :
        {add_create, add_write, add_read, add_hexdump, add_stat, add_punch, add_write_direct}) {

@@ -68,7 +68,7 @@ bool is_hole(const Args& args, const Descriptor& descriptor, const Sizes& now) {
   struct fiemap extents{};  // no room for extents: only their number is asked for
   extents.fm_start = args.page * args.file.page_bytes;
   extents.fm_length = args.count * args.file.page_bytes;
-  const int result = os::linux_kernel().ioctl(descriptor.fd(), FS_IOC_FIEMAP, &extents);
+  const int result = kernel().ioctl(descriptor.fd(), FS_IOC_FIEMAP, &extents);
   return result == 0 ? extents.fm_mapped_extents == 0 : now.blocks * 512 < now.bytes;
 }
 

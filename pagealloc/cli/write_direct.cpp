@@ -46,8 +46,8 @@ struct Rules {
 class Buffer {
  public:
   static Result<Buffer> make(const std::string& path, std::size_t bytes) {
-    auto memory = os::linux_kernel().mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    auto memory =
+        kernel().mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory) return Buffer(static_cast<std::byte*>(*memory), bytes);
     return std::unexpected(
         error_at(path, Errc::not_available, "cannot get memory for the buffer", -memory.error()));
@@ -56,7 +56,7 @@ class Buffer {
       : memory_(std::exchange(other.memory_, nullptr)), bytes_(other.bytes_) {}
   Buffer& operator=(Buffer&&) = delete;
   ~Buffer() {
-    if (memory_ != nullptr) (void)os::linux_kernel().munmap(memory_, bytes_);
+    if (memory_ != nullptr) (void)kernel().munmap(memory_, bytes_);
   }
   std::byte* data() const { return memory_; }
 
@@ -114,7 +114,9 @@ Result<std::optional<Descriptor>> open_probe(const Args& args) {
   auto probe = missing ? Descriptor::open(directory, O_TMPFILE | O_WRONLY | O_DIRECT, 0600)
                        : Descriptor::open(args.file.path, O_WRONLY | O_DIRECT | O_NONBLOCK);
   if (probe) return std::optional(std::move(*probe));
-  if (missing && probe.error().os_error == EOPNOTSUPP) return std::nullopt;
+  // EISDIR: a kernel that knows no unnamed files takes the directory itself to be meant (open(2)).
+  const int os_error = probe.error().os_error;
+  if (missing && (os_error == EOPNOTSUPP || os_error == EISDIR)) return std::nullopt;
   return std::unexpected(explain_open(args, probe.error()));
 }
 
@@ -163,7 +165,7 @@ Result<void> write_all(const Args& args, const Rules& rules, const Descriptor& d
   while (done < args.length_bytes()) {
     const iovec iov{buffer + done, args.length_bytes() - done};
     const std::int64_t result =
-        os::linux_kernel().pwritev(descriptor.fd(), &iov, 1, args.offset_bytes() + done);
+        kernel().pwritev(descriptor.fd(), &iov, 1, args.offset_bytes() + done);
     if (result == -EINTR) continue;
     if (result == -EINVAL) {
       return std::unexpected(refuse(args, Errc::not_available,
@@ -184,7 +186,7 @@ Result<void> write_all(const Args& args, const Rules& rules, const Descriptor& d
   // O_DIRECT passes the page cache by, not the drive's own cache.
   int result = 0;
   do {
-    result = os::linux_kernel().fdatasync(descriptor.fd());
+    result = kernel().fdatasync(descriptor.fd());
   } while (result == -EINTR);
   if (result == 0) return {};
   return std::unexpected(refuse(args, Errc::io, "sync failed", -result));

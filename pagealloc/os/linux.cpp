@@ -11,11 +11,13 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstdio>
 #include <mutex>
 #include <new>
 #include <thread>
 #include <vector>
 
+#include "pagealloc/os/host.h"
 #include "pagealloc/os/kernel.h"
 
 namespace pagealloc::os {
@@ -437,5 +439,11 @@ Kernel& linux_kernel() {
   static LinuxKernel kernel;
   return kernel;
 }
+
+int rename(const char* from, const char* to) noexcept {
+  return ::rename(from, to) < 0 ? -errno : 0;
+}
+
+int fchmod(int fd, unsigned mode) noexcept { return ::fchmod(fd, mode) < 0 ? -errno : 0; }
 
 }  // namespace pagealloc::os

@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""A realistic results.json without a machine to measure: fixture.py DIR [full|empty|cold]."""
+"""A realistic results.json without a machine to measure:
+fixture.py DIR [full|empty|cold|simulated].
+"""
 
 import json
 import math
@@ -41,6 +43,8 @@ DURABLE = (
     ("uring", "direct", 9.1e3, 41.7e3, "fio io_uring", 1.02),
     ("uring", "buffered", 7.9e3, 39.0e3, "fio io_uring", 0.99),
 )
+# model, operations side by side, latency of one read
+DISKS = (("hdd", 1, 10.2e6), ("sata", 8, 108e3), ("nvme", 64, 84e3), ("object", 256, 33.4e6))
 BIMODAL = ("random_cold", "mmap", "sum", 1, 1, 0)
 
 
@@ -58,14 +62,15 @@ def full():
                              "IORING_SETUP_IOPOLL: reads fail with EOPNOTSUPP on this device"))
     ratios = [_ratio(row) for row in rows if row["peer"]]
     return {"schema": "pagealloc/results/v1", "machine": _machine(), "rows": rows,
-            "ratios": ratios, "extra": _extra(rng)}
+            "ratios": ratios, "extra": _extra(rng), "simulated_depth": _simulated_depth()}
 
 
 def empty():
     """A run that stopped before its first row."""
     data = full()
     data["machine"]["complete"] = False
-    data.update(rows=[], ratios=[], extra={"copy": None, "beyond_memory": None})
+    data.update(rows=[], ratios=[], extra={"copy": None, "beyond_memory": None},
+                simulated_depth=[])
     return data
 
 
@@ -77,6 +82,35 @@ def cold():
     data["ratios"] = []
     data["extra"] = {"copy": None, "copy_reason": "no O_DIRECT on this file system",
                      "beyond_memory": None, "beyond_memory_reason": "no memory cgroup to write"}
+    return data
+
+
+def simulated():
+    """A run on the simulated machine: no fio, no CPU time, no extras, and maps not measured."""
+    data = full()
+    data["machine"] = {key: data["machine"][key] for key in
+                       ("time", "commit", "mode", "page_bytes", "file_bytes", "seed", "seconds",
+                        "complete", "cold")}
+    data["machine"].update(
+        kernel="simulated", device="nvme", fio=None, command="./lab compare --kernel sim:nvme:7",
+        placement={"cpu": None, "direct_reads_per_second": {}, "reason": "no CPUs to choose from"},
+        simulated={"model": "nvme", "seed": 7, "read_ns": 75000, "write_ns": 12000,
+                   "flush_ns": 120000, "bytes_per_second": 3000000000, "units": 64,
+                   "jitter_percent": 20})
+    for row in data["rows"]:
+        for figures in [*row["rounds"], row["median"] or {}]:
+            for name in ("cpu_ns_per_op", "minor_faults_per_op", "major_faults_per_op"):
+                figures[name] = None
+        row["histogram"] = [[815, 5000]] if row["workload"] == "random_warm" else row["histogram"]
+        if row["peer"]:
+            row["peer"].update(rounds=[], median=None, job="",
+                               reason="not available here: fio runs on Linux")
+        if row["impl"] == "mmap" and row["workload"] != "durable_write":
+            row.update(available=False, rounds=[], median=None, histogram=[],
+                       reason="not available here: touching a map takes no time")
+    data["ratios"] = []
+    data["extra"] = {name: {"reason": "not available here: it has no control groups"}
+                     for name in ("copy", "beyond_memory")}
     return data
 
 
@@ -168,6 +202,14 @@ def _histogram(rng, p50, p99):
     return [[upper, buckets[upper]] for upper in sorted(buckets)]
 
 
+def _simulated_depth():
+    return [{"model": model, "units": units, "depth": depth, "ops": 40 * depth,
+             "ops_per_second": 1e9 / latency_ns * min(depth, units),
+             "latency_mean_ns": 0.99 * latency_ns * max(1, depth / units),
+             "p99_ns": 1.2 * latency_ns * max(1, depth / units)}
+            for model, units, latency_ns in DISKS for depth in (*DEPTHS, 256)]
+
+
 def _job(fio, workload, depth, threads, batch):
     return (f"fio --name={workload} --ioengine={fio.split()[1]} --bs=4096 --iodepth={depth}"
             f" --numjobs={threads}" + (f" --fdatasync={batch}" if batch else ""))
@@ -216,5 +258,5 @@ def _extra(rng):
 
 
 if __name__ == "__main__":
-    write(sys.argv[1], {"full": full, "empty": empty, "cold": cold}[
+    write(sys.argv[1], {"full": full, "empty": empty, "cold": cold, "simulated": simulated}[
         sys.argv[2] if len(sys.argv) > 2 else "full"]())

@@ -17,6 +17,7 @@ sys.path[:0] = [PLOTS, HERE]
 
 import comparison  # noqa: E402
 import figure_latency  # noqa: E402
+import figure_simulated_depth  # noqa: E402
 import findings  # noqa: E402
 import fixture  # noqa: E402
 import published  # noqa: E402
@@ -25,7 +26,7 @@ import results as results_module  # noqa: E402
 import selection  # noqa: E402
 import units  # noqa: E402
 
-NAMES = ("overview", "depth", "latency", "batch")
+NAMES = ("overview", "depth", "latency", "batch", "simulated_depth")
 
 
 class Case(unittest.TestCase):
@@ -143,7 +144,7 @@ class Partial(Case):
         self.page(fixture.full())
         self.page(fixture.cold())
         left = sorted(os.listdir(os.path.join(self.directory, "plots")))
-        self.assertEqual(left, sorted(f"{n}.{s}" for n in ("overview", "depth", "latency")
+        self.assertEqual(left, sorted(f"{n}.{s}" for n in NAMES if n != "batch"
                                       for s in ("png", "svg")))
 
     def test_each_implementation_and_each_workload_alone(self):
@@ -163,7 +164,7 @@ class Partial(Case):
             results = self.load(dict(full, rows=[row], ratios=[]))
             for say in (findings.overview, findings.depth, findings.latency, findings.batch):
                 say(results)
-            self.assertIn("</html>", page.render(results, []))
+            self.assertIn("</html>", page.render(results, [], ("", "", None, [])))
 
     def test_figures_that_are_null(self):
         data = copy.deepcopy(fixture.full())
@@ -197,6 +198,86 @@ class Partial(Case):
         html = self.page(data)
         self.assertNotIn("<script>", html)
         self.assertNotIn("<b>no", html)
+
+
+class Simulated(Case):
+    """A run on the simulated machine, and what every run has from there."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.whole = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.whole)
+        fixture.write(cls.whole, fixture.simulated())
+        report.write(results_module.load(os.path.join(cls.whole, "results.json")), cls.whole)
+        with open(os.path.join(cls.whole, "report.html"), encoding="utf-8") as file:
+            cls.html = file.read()
+
+    def test_it_says_first_what_was_measured(self):
+        self.assertIn("<title>Page files four ways: results, on a simulated NVMe drive</title>",
+                      self.html)
+        head = self.html.split("<section>")[0]
+        self.assertIn("Simulated machine:</strong> nvme, seed 7.", head)
+        self.assertIn("fio runs on Linux, so no row is compared with it", head)
+        self.assertNotIn("Simulated machine:", self.page(fixture.empty()))
+
+    def test_nothing_of_a_real_machine_is_shown(self):
+        facts = self.html.split("The machine</h2>")[1].split("</section>")[0]
+        for words in ("Processor", "Read-ahead", "Single threads", "not recorded", "host"):
+            self.assertNotIn(words, facts)
+        self.assertIn("64 operations", facts)
+        self.assertNotIn("guest-cold", self.html)
+        self.assertIn("none stands beside those of a model", self.html)
+        self.assertNotIn("None", self.html.replace('"none"', ""))
+
+    def test_fio_says_why_it_is_missing_and_is_drawn_nowhere(self):
+        rows = self.html.split("<h2>Every row")[1].split("</section>")[0]
+        peers = sum(row["peer"] is not None and row["available"]
+                    for row in fixture.simulated()["rows"])
+        self.assertEqual(rows.count("not available here: fio runs on Linux"), peers)
+        self.assertNotIn("not measured: not available", self.html)
+        results = results_module.load(os.path.join(self.whole, "results.json"))
+        self.assertEqual([row for row in results.rows if row.peer], [])
+        self.assertNotIn("fio&#x27;s command lines", self.html)
+
+    def disks(self, data):
+        """The section of depth on four disks; fast, because no other figure is drawn."""
+        import page
+        results = self.load(data)
+        svg = b"<svg/>" if figure_simulated_depth.draw(results) else None
+        html = page.render(results, [], (figure_simulated_depth.NAME, figure_simulated_depth.TITLE,
+                                         svg, findings.simulated_depth(results)))
+        return html.split("<h2>Depth on four disks")[1].split("</section>")[0]
+
+    def test_every_report_shows_depth_on_four_disks(self):
+        whole = self.html.split("<h2>Depth on four disks")[1].split("</section>")[0]
+        for section in (whole, self.disks(fixture.full()), self.disks(fixture.cold())):
+            self.assertEqual(section.count("<img "), 1)
+            self.assertIn("A hard disk has one arm, so 256 reads in flight give 1.00×", section)
+            self.assertIn("an NVMe drive scales to its 64 units, 64 in flight giving 64.0×", section)
+            self.assertIn("An object store needs depth most", section)
+            self.assertIn("holds within 5 % everywhere", section)
+            self.assertNotIn("verdict below", section)
+            self.assertEqual(section.count("<tr>"), 5)
+        old = fixture.full()
+        del old["simulated_depth"]
+        self.assertIn("This run has no data for this figure.", self.disks(old))
+
+    def test_what_breaks_littles_law_is_flagged(self):
+        data = fixture.simulated()
+        for point in data["simulated_depth"]:
+            if (point["model"], point["depth"]) == ("nvme", 32):
+                point["ops_per_second"] *= 0.9
+        section = self.disks(data)
+        self.assertEqual(section.count("verdict below"), 1)
+        self.assertIn("does not hold within 5 % for NVMe drive at depth 32 (0.89)", section)
+
+    def test_a_model_alone(self):
+        data = fixture.simulated()
+        for model in ("hdd", "sata", "nvme", "object", "tape"):
+            some = [dict(p, model=model) for p in data["simulated_depth"]
+                    if p["model"] in (model, "sata")][:9]
+            with self.subTest(model):
+                self.assertEqual(self.disks(dict(data, simulated_depth=some)).count("<tr>"), 2)
 
 
 class Refused(Case):
@@ -233,6 +314,12 @@ class Refused(Case):
         data["rows"][3]["rounds"][1]["p99_ns"] = "fast"
         fixture.write(self.directory, data)
         self.refused("rows[3].rounds[1].p99_ns is not a number")
+
+    def test_a_point_of_depth_without_its_latency(self):
+        data = fixture.full()
+        del data["simulated_depth"][5]["latency_mean_ns"]
+        fixture.write(self.directory, data)
+        self.refused("simulated_depth[5].latency_mean_ns is missing")
 
     def test_not_a_number(self):
         data = fixture.full()
@@ -367,6 +454,11 @@ class Drawn(unittest.TestCase):
         self.assertEqual([x for x, _ in points], [100, 200])
         self.assertAlmostEqual(points[0][1], 1)
         self.assertAlmostEqual(points[1][1], 2)
+
+    def test_a_curve_of_one_latency_is_upright(self):
+        (low, begin), (high, end) = figure_latency.curve(((815, 10000),))
+        self.assertEqual((low, high, begin), (815, 815, 0))
+        self.assertAlmostEqual(end, 3)
 
     def test_numbers_as_read(self):
         for value, text in ((776e3, "776 K"), (1.54e6, "1.54 M"), (999.9e3, "1.00 M"),

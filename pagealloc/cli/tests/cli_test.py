@@ -21,6 +21,7 @@ import case
 from case import (ALL, CANNOT_OPEN, HANG_S, IO, NOT_AVAILABLE, OK, PAGE, REFUSED, CliTest,
                   each_impl, missing, run, text)
 from refusals import BadInput, Environment, WriteDirect  # noqa: F401 (unittest finds them here)
+from simulated import NotAMachine, PowerCut, Simulated  # noqa: F401
 
 
 class RoundTrip(CliTest):
