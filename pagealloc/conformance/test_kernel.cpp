@@ -204,7 +204,12 @@ void TestKernel::enter_sync() {
   for (unsigned most = syncs_at_once_; inside > most;) {
     if (syncs_at_once_.compare_exchange_weak(most, inside)) break;
   }
-  for (int turn = 0; slow_syncs_ && turn < 2000; ++turn) std::this_thread::yield();
+  // Long enough for another to come, who will wait if he must. No longer: on a busy machine each
+  // turn is somebody's whole time slice.
+  constexpr int turns_max = 50;
+  for (int turn = 0; slow_syncs_ && turn < turns_max && waiting_ == 0; ++turn) {
+    std::this_thread::yield();
+  }
 }
 
 int TestKernel::fdatasync(int fd) noexcept {

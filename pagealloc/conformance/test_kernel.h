@@ -105,7 +105,9 @@ class TestKernel final : public os::Kernel {
   std::unique_ptr<os::Workers> start(os::Background& work, unsigned threads) noexcept override;
   void wait(const std::atomic<std::uint32_t>& word, std::uint32_t value) noexcept override {
     const Uncounted pause;
+    ++waiting_;
     base_.wait(word, value);
+    --waiting_;
   }
   void wake_all(std::atomic<std::uint32_t>& word) noexcept override {
     const Uncounted pause;
@@ -140,6 +142,7 @@ class TestKernel final : public os::Kernel {
   std::atomic<std::size_t> short_unit_bytes_{0};
   std::atomic<bool> slow_syncs_{false};
   std::atomic<unsigned> syncs_inside_{0};
+  std::atomic<unsigned> waiting_{0};
   std::atomic<unsigned> syncs_at_once_{0};
   std::atomic<bool> hold_reads_{false};
 };
