@@ -109,7 +109,10 @@ class Run {
   std::optional<Wrong> look(SimKernel& kernel, Store& store, const Bounds& bounds) {
     Options options = experiment_.options;
     options.kernel = &kernel;
-    // To unmap the usual 64 GiB costs more than all else.
+    // Small, because a machine is switched on for each medium; to unmap the usual 64 GiB costs more
+    // than all else.
+    options.depth = 4;
+    options.frames = 8;
     if (options.impl == "mmap") options.map_reserve_bytes = 1U << 20;
     if (auto opened = store.open(store_path, options); !opened) {
       return Wrong{'a', bounds, opened.error().text()};

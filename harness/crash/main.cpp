@@ -12,7 +12,7 @@
 #include "harness/crash/canaries.h"
 #include "harness/crash/demo.h"
 #include "harness/crash/driver.h"
-#include "harness/crash/ways.h"
+#include "pagealloc/ways.h"
 
 namespace pagealloc::crash {
 namespace {
@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> stores = {std::string(correct().name)};
   std::vector<std::string> names;
   for (const StoreKind& kind : canaries()) stores.emplace_back(kind.name);
-  for (const Way& way : ways()) names.emplace_back(way.name);
+  for (const pagealloc::Way& way : pagealloc::ways()) names.emplace_back(way.name);
   CLI::App app{
       "Runs a store on a simulated machine, takes the power away at every call, and judges what "
       "is\n"
@@ -171,7 +171,7 @@ int main(int argc, char** argv) {
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second Ctrl-C ends it at once
   sigaction(SIGINT, &action, nullptr);
   if (arguments.list_ways) {
-    for (const Way& way : ways()) fmt::print("{}\n", way.name);
+    for (const pagealloc::Way& way : pagealloc::ways()) fmt::print("{}\n", way.name);
     return 0;
   }
   return arguments.demo ? demo() : run(arguments);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "pagealloc/os/kernel.h"
+#include "pagealloc/ways.h"
 
 namespace pagealloc::conformance {
 
@@ -28,36 +29,20 @@ bool machine_offers(const Variant& variant, const std::filesystem::path& directo
   return fd >= 0;
 }
 
-const std::vector<Variant>& variants() {
-  static const std::vector<Variant> all = [] {
-    std::vector<Variant> list;
-    const auto add = [&](const std::string& name, const char* impl, auto change) {
-      Options options;
-      options.impl = impl;
-      options.depth = 8;
-      options.frames = 16;
-      change(options);
-      list.push_back({name, false, options});
-    };
-    add("pread", "pread", [](Options&) {});
-    add("pread_pool", "pread", [](Options& o) { o.threads = 4; });
-    add("mmap", "mmap", [](Options&) {});
-    add("mmap_map", "mmap", [](Options& o) { o.write_path = WritePath::map; });
-    add("direct", "direct", [](Options&) {});
-    add("uring", "uring", [](Options&) {});
-    add("uring_buffered", "uring", [](Options& o) { o.direct = Direct::off; });
-    return list;
-  }();
-  return all;
-}
+namespace {
 
-std::vector<Variant> simulated_variants() {
-  std::vector<Variant> list = variants();
-  for (Variant& variant : list) {
-    variant.name = "sim_" + variant.name;
-    variant.simulated = true;
+std::vector<Variant> variants_on(const std::string& prefix, bool simulated) {
+  std::vector<Variant> list;
+  for (const Way& way : ways()) {
+    list.push_back({prefix + std::string(way.name), simulated, way.options});
   }
   return list;
 }
+
+}  // namespace
+
+std::vector<Variant> variants() { return variants_on("", false); }
+
+std::vector<Variant> simulated_variants() { return variants_on("sim_", true); }
 
 }  // namespace pagealloc::conformance

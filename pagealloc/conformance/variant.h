@@ -10,13 +10,13 @@
 
 namespace pagealloc::conformance {
 
-/// One way to open a page file: an implementation and the options that change its code path.
+/// One way to open a page file, on one kernel.
 struct Variant {
   std::string name;
   bool simulated = false;  ///< on the simulated kernel
   Options options;
 };
-const std::vector<Variant>& variants();
+std::vector<Variant> variants();
 /// The same on the simulated kernel.
 std::vector<Variant> simulated_variants();
 /// Can this machine open files this way in `directory`? Asks the system, not the code under test,

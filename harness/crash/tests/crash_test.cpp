@@ -5,7 +5,7 @@
 
 #include "harness/crash/canaries.h"
 #include "harness/crash/driver.h"
-#include "harness/crash/ways.h"
+#include "pagealloc/ways.h"
 
 namespace pagealloc::crash {
 namespace {

@@ -5,9 +5,9 @@
 
 #include <cstring>
 
-#include "harness/crash/ways.h"
 #include "pagealloc/open.h"
 #include "pagealloc/os/sim/kernel.h"
+#include "pagealloc/ways.h"
 
 namespace pagealloc::crash {
 namespace {

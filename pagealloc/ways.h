@@ -1,4 +1,5 @@
-// The ways to open a page file that a store is put to the test on.
+// The ways to open a page file: each implementation, and the options that change its code path.
+// What must hold for all of them is tested on each.
 #pragma once
 
 #include <ostream>
@@ -7,14 +8,15 @@
 
 #include "pagealloc/options.h"
 
-namespace pagealloc::crash {
+namespace pagealloc {
 
 struct Way {
   std::string_view name;
   Options options;
 };
+/// Small ones: 8 operations in flight, 16 frames.
 const std::vector<Way>& ways();
 /// How GoogleTest names the parameter of a failed test.
 inline void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
 
-}  // namespace pagealloc::crash
+}  // namespace pagealloc

@@ -1,6 +1,6 @@
-#include "harness/crash/ways.h"
+#include "pagealloc/ways.h"
 
-namespace pagealloc::crash {
+namespace pagealloc {
 
 const std::vector<Way>& ways() {
   static const std::vector<Way> all = [] {
@@ -8,13 +8,13 @@ const std::vector<Way>& ways() {
     const auto add = [&](std::string_view name, const char* impl, auto change) {
       Options options;
       options.impl = impl;
-      options.depth = 4;
-      options.frames = 8;
+      options.depth = 8;
+      options.frames = 16;
       change(options);
       list.push_back({name, options});
     };
     add("pread", "pread", [](Options&) {});
-    add("pread_pool", "pread", [](Options& o) { o.threads = 3; });
+    add("pread_pool", "pread", [](Options& o) { o.threads = 4; });
     add("mmap", "mmap", [](Options&) {});
     add("mmap_map", "mmap", [](Options& o) { o.write_path = WritePath::map; });
     add("direct", "direct", [](Options&) {});
@@ -25,4 +25,4 @@ const std::vector<Way>& ways() {
   return all;
 }
 
-}  // namespace pagealloc::crash
+}  // namespace pagealloc
