@@ -1,0 +1,57 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2317  # names and hooks are shared
+# The hooks of body.sh for qemu-storage-daemon: a disk of its block drivers, shown as a file through
+# FUSE, made a device by the loop driver. It ends, and closes its log, when it is told to.
+
+# daemon_up OPTION...: `node` is exported as `device`.
+daemon_up() {
+  local exported=$work/exported.raw greeting
+  : >"$exported"
+  rm -f "$work/commands" "$work/answers"
+  mkfifo "$work/commands" "$work/answers"
+  # Not in this process group: on Ctrl-C the file system goes first, then what is below it.
+  setsid qemu-storage-daemon "$@" \
+    --export type=fuse,id=export,node-name=node,mountpoint="$exported",writable=on \
+    --chardev stdio,id=stdio --monitor chardev=stdio \
+    <"$work/commands" >"$work/answers" 2>"$work/daemon.log" &
+  daemon_pid=$!
+  exec {commands}>"$work/commands" {answers}<"$work/answers"
+  # It greets when all before it on the command line is there.
+  read -r greeting <&"$answers" || broken "qemu-storage-daemon: $(<"$work/daemon.log")"
+  [[ $greeting == *QMP* ]] || broken "qemu-storage-daemon says: $greeting"
+  tell '{"execute": "qmp_capabilities"}'
+  attach "$exported"
+  device=$attached
+}
+
+# tell COMMAND: of QMP; waits for the answer.
+tell() {
+  local answer=''
+  printf '%s\n' "$1" >&"$commands"
+  until [[ $answer == *'"return"'* ]]; do
+    read -r answer <&"$answers" || broken "qemu-storage-daemon is gone: $(<"$work/daemon.log")"
+    [[ $answer != *'"error"'* ]] || broken "qemu-storage-daemon: $1: $answer"
+  done
+}
+
+daemon_down() {
+  detach "$device"
+  tell '{"execute": "quit"}'
+  exec {commands}>&- {answers}<&-
+  wait "$daemon_pid"
+  daemon_pid=''
+}
+
+hooks_blklogwrites() {
+  progress_offset=$fs_bytes commits=40
+  device_up() {
+    restore_disk
+    : >"$log"
+    daemon_up --blockdev driver=file,node-name=disk,filename="$disk" \
+      --blockdev driver=file,node-name=log,filename="$log" \
+      --blockdev driver=blklogwrites,node-name=node,file=disk,log=log,log-sector-size=512
+    progress=$device
+  }
+  cut() { :; }
+  device_down() { daemon_down; }
+  judged() { judge_log; }
+}
