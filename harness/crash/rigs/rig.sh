@@ -99,21 +99,14 @@ settings() {
     fs_bytes $((fs_mib * 1024 * 1024)) seed "$seed"
 }
 
-# Its messages go through a pipe: the terminal stays as it is. Its files stay in the scratch
-# directory, so no home and no /dev/shm is needed.
-boot() {
-  (cd "$scratch" && TMPDIR=$scratch HOME=$scratch exec timeout --kill-after=5 900 \
-    linux.uml mem=$memory rootfstype=hostfs rootflags=/ ro init="$rigs/uml_init.sh" \
-    rig_scratch="$scratch" con=null con0=null,fd:1 quiet uml_dir="$scratch" \
-    ubd0="$scratch/disk.raw" ubd1="$scratch/log.raw" ubd2="$scratch/check.raw" </dev/null)
-}
-
 # run_rig NAME: 0 when the test came to its end; what it found is in rows.tsv.
 run_rig() {
   settings "$1" >"$scratch/settings"
   rm -f "$scratch/out/status"
   case $1 in
-    uml) boot ;;
+    uml)
+      uml "$scratch" mem=$memory init="$rigs/uml_init.sh" rig_scratch="$scratch" \
+        ubd0="$scratch/disk.raw" ubd1="$scratch/log.raw" ubd2="$scratch/check.raw" ;;
     *) bash "$rigs/test.sh" "$scratch" ;;
   esac > >(tr -d '\r' | tee "$scratch/console" | sed -un 's/^rig: /  /p') 2>&1 &
   running=$!
