@@ -14,8 +14,15 @@
 #   cut            the power goes: nothing that was not flushed may be there afterwards
 #   device_down    takes `device` away, after the file system is unmounted
 #   judged         judges what is left; sets `cuts`, `lost`, `first`
+#   left_over      sets `left` to a device that holds the least that the power may have left
+#
+# or, where single blocks fail instead of the power:
+#
+#   device_up, device_down
+#   block_fails SECTOR COUNT, block_heals
 
 mount_point=$work/mnt
+ways=$("$program" ways)
 
 say_rig() { printf 'rig: %s\n' "$*"; }
 
@@ -90,6 +97,12 @@ judge_log() {
   read -r cuts lost first <<<"$found"
 }
 
+replay_log() {
+  "$program" replay --log "$log" --base "$base" --device "$check" --noted \
+    --progress-offset "$fs_bytes"
+  left=$check
+}
+
 # The ways, and for each what this rig can see. What it is given by O_DIRECT has reached the device
 # before the cut: dm-flakey keeps it, as a real drive's cache would not.
 flakey_trials() {
@@ -100,7 +113,7 @@ flakey_trials() {
       cached) trials lost 2 "$way_name" direct-taken-for-durable ;;
       direct) trials blind 1 "$way_name" direct-taken-for-durable ;;
     esac
-  done <<<"$("$program" ways)"
+  done <<<"$ways"
 }
 
 log_trials() {
@@ -108,5 +121,98 @@ log_trials() {
   while read -r way_name _; do
     trials kept 1 "$way_name" two-page
     trials lost 1 "$way_name" no-sync-after-meta
-  done <<<"$("$program" ways)"
+  done <<<"$ways"
+}
+
+# converse COMMAND...: runs the program, does to the disk what it asks for; sets `result`.
+converse() {
+  local verb rest wishes replies
+  result=''
+  rm -f "$work/wishes" "$work/replies"
+  mkfifo "$work/wishes" "$work/replies"
+  "$program" "$@" <"$work/replies" >"$work/wishes" 2>"$work/complaint" &
+  process=$!
+  exec {replies}>"$work/replies" {wishes}<"$work/wishes"
+  while read -r verb rest <&"$wishes"; do
+    case $verb in
+      fail)
+        # shellcheck disable=SC2086  # two numbers
+        block_fails $rest
+        echo carried-out >&"$replies" ;;
+      heal)
+        block_heals
+        echo carried-out >&"$replies" ;;
+      result) result=$rest ;;
+      *) broken "$*: it wishes for '$verb'" ;;
+    esac
+  done
+  exec {replies}>&- {wishes}<&-
+  wait "$process" || broken "$*: $(<"$work/complaint")"
+  process=''
+}
+
+# A block that fails once for each way, and what Linux itself makes of it.
+failure_trials() {
+  local way_name result calls succeeded first lost
+  device_up
+  mount -t "$fs" "$device" "$mount_point"
+  while read -r way_name _; do
+    converse poison --way "$way_name" --path "$mount_point/$way_name.pa"
+    read -r calls succeeded first <<<"$result"
+    row kept "$rig" "$way_name" poison "$calls" "$succeeded" "$first"
+  done <<<"$ways"
+  converse failed-fsync --path "$mount_point/raw"
+  report_probe failed-fsync "$result"
+  # Not to be trusted any more, which is why a page file is not: and were it otherwise here, then the
+  # rows above would say nothing.
+  lost=0
+  if [[ $result == *second-fsync=ok*read-after-eviction=old* ]]; then lost=1; fi
+  row lost "$rig" 'plain fsync' failed-fsync 1 "$lost" "$result"
+  unmount
+  device_down
+}
+
+# report_probe NAME ANSWER: what this kernel and file system did, for docs/durability.md.
+report_probe() {
+  printf '%s\t%s\t%s\n' "$rig" "$1" "$2" >>"$out/probes.tsv"
+  say_rig "$(printf '%-16s %-15s %s' "$rig" "$1" "$2")"
+}
+
+# Each probe as often as `probes` says, each time with a cut of its own.
+probe_trials() {
+  local probe i answer left questions
+  local -A tally
+  questions=$("$program" probes)
+  while read -r probe _; do
+    tally=()
+    for ((i = 0; i < probes; ++i)); do
+      device_up
+      mount -t "$fs" "$device" "$mount_point"
+      mkdir "$mount_point/$probe$i"
+      sync -f "$mount_point"
+      "$program" probe "$probe" --path "$mount_point/$probe$i" --progress "$progress" \
+        --progress-offset "$progress_offset"
+      cut
+      unmount
+      device_down
+      left_over
+      mount -t "$fs" "$left" "$mount_point"
+      answer=$("$program" answer "$probe" --path "$mount_point/$probe$i")
+      unmount
+      tally[$answer]=$((${tally[$answer]:-0} + 1))
+    done
+    for answer in "${!tally[@]}"; do
+      report_probe "$probe" "$answer ${tally[$answer]} of $probes"
+    done
+  done <<<"$questions"
+}
+
+# The recipe that is found everywhere, on the correct store: see README.md.
+famous_trials() {
+  local i condemned=0 cuts lost first
+  for ((i = 0; i < probes; ++i)); do
+    trial "famous$i.pa" pread two-page
+    condemned=$((condemned + lost))
+  done
+  report_probe famous-recipe "correct store condemned in $condemned of $probes"
 }

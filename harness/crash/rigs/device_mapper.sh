@@ -26,6 +26,7 @@ hooks_flakey() {
     dmsetup resume --nolockfs --noflush rig
   }
   device_down() { unmap; }
+  left_over() { left=$disk; }
   judged() {
     local submitted status=0
     read -r _ submitted _ <"$progress"
@@ -42,6 +43,21 @@ hooks_flakey() {
   }
 }
 
+# After hooks_flakey: five seconds all is well, in the sixth all writes are dropped and said to be
+# written, and so on. The kernel's clock says when, so the test has to wait for it.
+hooks_famous() {
+  device_up() {
+    device=/dev/mapper/rig progress=$work/progress progress_offset=0 commits=0
+    : >"$progress"
+    dmsetup create rig --table "0 $(sectors) flakey $disk 0 5 1 1 drop_writes"
+    mapped=rig
+  }
+  cut() {
+    sleep 5
+    read -r _ _ acknowledged <"$progress"
+  }
+}
+
 hooks_log_writes() {
   device_up() {
     device=/dev/mapper/rig progress=/dev/mapper/rig progress_offset=$fs_bytes commits=5
@@ -53,4 +69,27 @@ hooks_log_writes() {
   cut() { :; }
   device_down() { unmap; }
   judged() { judge_log; }
+  left_over() { replay_log; }
+}
+
+hooks_error() {
+  device_up() {
+    device=/dev/mapper/rig
+    restore_disk
+    dmsetup create rig --table "0 $(sectors) linear $disk 0"
+    mapped=rig
+  }
+  # Nothing is asked of the file system: it shall not know.
+  retable() {
+    dmsetup load rig --table "$1"
+    dmsetup resume --nolockfs --noflush rig
+  }
+  block_fails() {
+    local behind=$(($1 + $2))
+    retable "0 $1 linear $disk 0
+$1 $2 error
+$behind $(($(sectors) - behind)) linear $disk $behind"
+  }
+  block_heals() { retable "0 $(sectors) linear $disk 0"; }
+  device_down() { unmap; }
 }

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "harness/crash/canaries.h"
+#include "harness/crash/rigs/failure.h"
 #include "harness/crash/rigs/medium.h"
+#include "harness/crash/rigs/probe.h"
 #include "harness/crash/rigs/trial.h"
 #include "harness/crash/ways.h"
 
@@ -23,6 +25,8 @@ struct Arguments {
   Progress progress;
   Bench bench;
   std::int64_t upto = -1;  // all of the log
+  bool noted = false;
+  std::string probe;
 };
 
 Subject subject_of(const Arguments& arguments) {
@@ -54,6 +58,48 @@ int do_judge(const Arguments& arguments) {
   const auto tally = judge_log(subject_of(arguments), arguments.bench);
   if (!tally) return complain(tally.error());
   fmt::print("{} {} {}\n", tally->cuts, tally->lost, tally->first);
+  return fine;
+}
+
+const Probe& probe_of(const Arguments& arguments) {
+  return *std::ranges::find(probes(), arguments.probe, &Probe::name);
+}
+
+std::expected<void, std::string> prepare_probe(const Arguments& arguments) {
+  auto notes = ProgressFile::open(arguments.run.progress_path, arguments.run.progress_offset_bytes);
+  if (!notes) return std::unexpected(notes.error());
+  if (auto done = probe_of(arguments).before(arguments.path); !done) return done;
+  return notes->note({.submitted = 1, .acknowledged = 1});
+}
+
+int do_probe(const Arguments& arguments) {
+  const auto done = prepare_probe(arguments);
+  return done ? fine : complain(done.error());
+}
+
+int do_answer(const Arguments& arguments) {
+  const auto answer = probe_of(arguments).after(arguments.path);
+  if (!answer) return complain(answer.error());
+  fmt::print("{}\n", *answer);
+  return fine;
+}
+
+int do_probes(const Arguments&) {
+  for (const Probe& probe : probes()) fmt::print("{} {}\n", probe.name, probe.question);
+  return fine;
+}
+
+int do_poison(const Arguments& arguments) {
+  const auto refusals = poison(arguments.path, subject_of(arguments).options);
+  if (!refusals) return complain(refusals.error());
+  fmt::print("result {} {} {}\n", refusals->calls, refusals->succeeded, refusals->first);
+  return fine;
+}
+
+int do_failed_fsync(const Arguments& arguments) {
+  const auto found = failed_fsync(arguments.path);
+  if (!found) return complain(found.error());
+  fmt::print("result {}\n", *found);
   return fine;
 }
 
@@ -93,8 +139,13 @@ std::expected<void, std::string> replay(const Arguments& arguments) {
     const auto log = WriteLog::open(arguments.bench.log);
     if (!log) return std::unexpected(log.error());
     const std::size_t all = log->entries().size();
-    const std::size_t end =
+    std::size_t end =
         arguments.upto < 0 ? all : std::min(all, static_cast<std::size_t>(arguments.upto));
+    if (arguments.noted) {
+      const auto least = least_after_note(*log, arguments.bench.progress_offset_bytes);
+      if (!least) return std::unexpected(least.error());
+      end = *least;
+    }
     for (std::size_t i = 0; i < end; ++i) {
       if (auto done = medium->apply(*log, i); !done) return done;
     }
@@ -161,6 +212,24 @@ std::vector<Command> add_commands(CLI::App& app, Arguments& arguments) {
   judge->add_option("--progress-offset", arguments.bench.progress_offset_bytes, "Of the notes")
       ->required();
 
+  CLI::App* poison = app.add_subcommand(
+      "poison", "After a block failed, does a later write or sync succeed? Prints CALLS SUCCEEDED");
+  add_subject(*poison, arguments);
+  CLI::App* trap = app.add_subcommand("failed-fsync", "What Linux does when a block failed");
+  trap->add_option("--path", arguments.path, "A new file")->required();
+
+  CLI::App* questions = app.add_subcommand("probes", "Prints all probes and what they ask");
+  CLI::App* probe = app.add_subcommand("probe", "Does what a probe asks about, and notes it");
+  CLI::App* answer = app.add_subcommand("answer", "What the cut has left of that");
+  for (CLI::App* command : {probe, answer}) {
+    std::vector<std::string> known;
+    for (const Probe& one : probes()) known.emplace_back(one.name);
+    command->add_option("name", arguments.probe, "Which")->required()->check(CLI::IsMember(known));
+    command->add_option("--path", arguments.path, "A directory of its own")->required();
+  }
+  probe->add_option("--progress", arguments.run.progress_path, "As for run")->required();
+  probe->add_option("--progress-offset", arguments.run.progress_offset_bytes, "As for run");
+
   CLI::App* names = app.add_subcommand("ways", "Prints all ways, and which are cached");
 
   CLI::App* list = app.add_subcommand("list", "Prints a log of writes");
@@ -170,8 +239,11 @@ std::vector<Command> add_commands(CLI::App& app, Arguments& arguments) {
   add_medium(*replay, arguments);
   add_log(*replay, arguments, false);
   replay->add_option("--upto", arguments.upto, "So many entries of the log (default: all)");
-  return {{run, do_run},    {check, do_check}, {judge, do_judge},
-          {names, do_ways}, {list, do_list},   {replay, do_replay}};
+  replay->add_flag("--noted", arguments.noted, "The least that the first commit noted leaves");
+  replay->add_option("--progress-offset", arguments.bench.progress_offset_bytes, "Of the notes");
+  return {{run, do_run},           {check, do_check},      {judge, do_judge},  {poison, do_poison},
+          {trap, do_failed_fsync}, {questions, do_probes}, {probe, do_probe},  {answer, do_answer},
+          {names, do_ways},        {list, do_list},        {replay, do_replay}};
 }
 
 }  // namespace

@@ -14,9 +14,9 @@ daemon_up() {
     --chardev stdio,id=stdio --monitor chardev=stdio \
     <"$work/commands" >"$work/answers" 2>"$work/daemon.log" &
   daemon_pid=$!
-  exec {commands}>"$work/commands" {answers}<"$work/answers"
+  exec {qmp_to}>"$work/commands" {qmp_from}<"$work/answers"
   # It greets when all before it on the command line is there.
-  read -r greeting <&"$answers" || broken "qemu-storage-daemon: $(<"$work/daemon.log")"
+  read -r greeting <&"$qmp_from" || broken "qemu-storage-daemon: $(<"$work/daemon.log")"
   [[ $greeting == *QMP* ]] || broken "qemu-storage-daemon says: $greeting"
   tell '{"execute": "qmp_capabilities"}'
   attach "$exported"
@@ -26,9 +26,9 @@ daemon_up() {
 # tell COMMAND: of QMP; waits for the answer.
 tell() {
   local answer=''
-  printf '%s\n' "$1" >&"$commands"
+  printf '%s\n' "$1" >&"$qmp_to"
   until [[ $answer == *'"return"'* ]]; do
-    read -r answer <&"$answers" || broken "qemu-storage-daemon is gone: $(<"$work/daemon.log")"
+    read -r answer <&"$qmp_from" || broken "qemu-storage-daemon is gone: $(<"$work/daemon.log")"
     [[ $answer != *'"error"'* ]] || broken "qemu-storage-daemon: $1: $answer"
   done
 }
@@ -36,7 +36,7 @@ tell() {
 daemon_down() {
   detach "$device"
   tell '{"execute": "quit"}'
-  exec {commands}>&- {answers}<&-
+  exec {qmp_to}>&- {qmp_from}<&-
   wait "$daemon_pid"
   daemon_pid=''
 }
@@ -54,4 +54,28 @@ hooks_blklogwrites() {
   cut() { :; }
   device_down() { daemon_down; }
   judged() { judge_log; }
+  left_over() { replay_log; }
+}
+
+hooks_blkdebug() {
+  device_up() {
+    restore_disk
+    daemon_up --blockdev driver=file,node-name=disk,filename="$disk" \
+      --blockdev driver=raw,node-name=node,file=disk
+  }
+  below() {
+    tell "{\"execute\": \"blockdev-reopen\", \"arguments\": {\"options\":
+      [{\"driver\": \"raw\", \"node-name\": \"node\", \"file\": \"$1\"}]}}"
+  }
+  block_fails() {
+    tell "{\"execute\": \"blockdev-add\", \"arguments\": {\"driver\": \"blkdebug\",
+      \"node-name\": \"failing\", \"image\": \"disk\", \"inject-error\":
+      [{\"event\": \"none\", \"iotype\": \"write\", \"errno\": 5, \"sector\": $1}]}}"
+    below failing
+  }
+  block_heals() {
+    below disk
+    tell '{"execute": "blockdev-del", "arguments": {"node-name": "failing"}}'
+  }
+  device_down() { daemon_down; }
 }

@@ -11,7 +11,7 @@ RANDOM=$((seed % 32768))
 
 # Also when the test breaks off, and in this order: what lies on top goes first.
 undo_all() {
-  local result=$? loop
+  local loop
   trap '' INT TERM
   set +e
   if [[ $process ]]; then kill -KILL "$process" && wait "$process"; fi 2>/dev/null
@@ -21,9 +21,9 @@ undo_all() {
   for loop in "${!loops[@]}"; do detach "$loop"; done
   if [[ $daemon_pid ]]; then kill "$daemon_pid" && wait "$daemon_pid"; fi
   rm -rf --one-file-system "$work"
-  echo "$result" >"$out/status"
+  if [[ $finished ]]; then echo finished >"$out/status"; fi
 }
-process='' mapped='' daemon_pid=''
+finished='' process='' mapped='' daemon_pid=''
 declare -A loops=()
 trap undo_all EXIT
 trap 'exit 130' INT TERM
@@ -69,13 +69,25 @@ case $name in
     rig=$name/flakey
     hooks_flakey
     flakey_trials
+    probe_trials
+    hooks_famous
+    famous_trials
     rig=$name/log-writes
     hooks_log_writes
-    log_trials ;;
+    log_trials
+    probe_trials
+    rig=$name/error
+    hooks_error
+    failure_trials ;;
   loop)
     # shellcheck source=harness/crash/rigs/storage_daemon.sh
     . "$rigs/storage_daemon.sh"
     rig=loop/blklogwrites
     hooks_blklogwrites
-    log_trials ;;
+    log_trials
+    probe_trials
+    rig=loop/blkdebug
+    hooks_blkdebug
+    failure_trials ;;
 esac
+finished=yes

@@ -137,4 +137,21 @@ std::expected<Tally, std::string> judge_log(const Subject& subject, const Bench&
   return tally;
 }
 
+std::expected<std::size_t, std::string> least_after_note(const WriteLog& log,
+                                                         std::uint64_t progress_offset_bytes) {
+  Progress progress;
+  std::size_t note = 0;
+  for (; progress.acknowledged == 0; ++note) {
+    if (note == log.entries().size()) return std::unexpected(log.path() + ": no commit is noted");
+    if (auto read = follow(log, note, note + 1, progress_offset_bytes, progress); !read) {
+      return std::unexpected(read.error());
+    }
+  }
+  std::size_t least = 0;
+  for (const std::size_t point : cut_points(log.entries())) {
+    if (point < note) least = point;
+  }
+  return least;
+}
+
 }  // namespace pagealloc::crash::rigs

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "harness/crash/rigs/progress.h"
+#include "harness/crash/rigs/write_log.h"
 #include "harness/crash/store.h"
 
 namespace pagealloc::crash::rigs {
@@ -58,5 +59,9 @@ struct Tally {
 /// point must be there: until then this is what the power leaves. A `subject.path` of "x" is the
 /// file x in the mounted file system.
 std::expected<Tally, std::string> judge_log(const Subject& subject, const Bench& bench);
+
+/// The shortest prefix of the log that a cut can leave once commit 1 is acknowledged.
+std::expected<std::size_t, std::string> least_after_note(const WriteLog& log,
+                                                         std::uint64_t progress_offset_bytes);
 
 }  // namespace pagealloc::crash::rigs

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """What the rigs found: a table, the same as JSON, and whether it is as it must be.
 
-usage: verdict.py ROWS.tsv --seed N --fs FS [--json FILE] [--absent REASON]...
+usage: verdict.py DIR --seed N --fs FS [--json FILE] [--absent REASON]...
 
-A row is EXPECT RIG WAY STORE CUTS LOST FIRST, EXPECT one of kept (with sync: nothing is lost), lost
+DIR has rows.tsv and probes.tsv. A row is EXPECT RIG WAY STORE CUTS LOST FIRST, EXPECT one of kept (with sync: nothing is lost), lost
 (without: something is) and blind (whatever it is, this rig cannot be relied on to see it).
 """
 
 import argparse
 import json
+import os
 import sys
 
 FIELDS = ("expect", "rig", "way", "store", "cuts", "lost", "first")
@@ -19,6 +20,12 @@ def read_rows(path):
         for line in file:
             row = dict(zip(FIELDS, line.rstrip("\n").split("\t"), strict=True))
             yield row | {"cuts": int(row["cuts"]), "lost": int(row["lost"])}
+
+
+def read_probes(path):
+    with open(path, encoding="utf-8") as file:
+        return [dict(zip(("rig", "probe", "answer"), line.rstrip("\n").split("\t"), strict=True))
+                for line in file]
 
 
 def faults_of(rows):
@@ -55,15 +62,18 @@ def print_table(rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rows")
+    parser.add_argument("dir")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--fs", required=True)
     parser.add_argument("--json")
     parser.add_argument("--absent", action="append", default=[])
     arguments = parser.parse_args()
-    rows = list(read_rows(arguments.rows))
+    rows = list(read_rows(os.path.join(arguments.dir, "rows.tsv")))
+    probes = list(read_probes(os.path.join(arguments.dir, "probes.tsv")))
     faults = list(faults_of(rows))
     print_table(rows)
+    for probe in probes:
+        print("{rig:<16} {probe:<15} {answer}".format(**probe))
     for reason in arguments.absent:
         print(reason)
     for fault in faults:
@@ -71,7 +81,7 @@ def main():
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump({"seed": arguments.seed, "file_system": arguments.fs, "rows": rows,
-                       "absent": arguments.absent, "faults": faults}, file, indent=1)
+                       "probes": probes, "absent": arguments.absent, "faults": faults}, file, indent=1)
             file.write("\n")
     sys.exit(1 if faults else 0)
 
