@@ -36,6 +36,9 @@ def faults_of(rows):
         what = f"{row['rig']}: {row['way']}: {row['store']}"
         if row["cuts"] == 0:
             yield f"{what}: no cut was made"
+        elif row["store"] == "poison" and row["lost"] > 0:
+            yield f"{what}: {row['lost']} of {row['cuts']} calls after a failed block reported " \
+                  f"success, first: {row['first']}"
         elif row["expect"] == "kept" and row["lost"] > 0:
             yield f"{what}: acknowledged commits were lost in {row['lost']} of {row['cuts']} " \
                   f"cuts, first: {row['first']}"
@@ -55,9 +58,8 @@ def print_table(rows):
     print(form.format(*head))
     for (rig, way), cell in lines.items():
         print(form.format(rig, way, *cell.get("with", ("", "")), *cell.get("without", ("", ""))))
-    if any(row["expect"] == "blind" for row in rows):
-        print("cuts, and in how many of them something acknowledged was lost; *: this rig cannot be "
-              "relied on to see it")
+    print("lost: cuts after which something acknowledged was gone; *: this rig cannot be relied on to "
+          "see it;\nwhere blocks fail: calls that had to fail after that, and how many did not")
 
 
 def main():
