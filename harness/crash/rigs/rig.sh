@@ -110,7 +110,7 @@ run_rig() {
       uml "$scratch" mem=$memory init="$rigs/uml_init.sh" rig_scratch="$scratch" \
         ubd0="$scratch/disk.raw" ubd1="$scratch/log.raw" ubd2="$scratch/check.raw" ;;
     *) bash "$rigs/test.sh" "$scratch" ;;
-  esac > >(tr -d '\r' | tee "$scratch/console" | sed -un 's/^rig: /  /p') 2>&1 &
+  esac > >(tee "$scratch/console" | sed -un 's/\r$//; s/^rig: /  /p') 2>&1 &
   running=$!
   # user-mode-linux ends with the status of a machine that was switched off: the test writes its own.
   wait "$running" || true
@@ -124,21 +124,25 @@ run_rig() {
 mkdir "$scratch/out"
 : >"$scratch/out/rows.tsv"
 : >"$scratch/out/probes.tsv"
-absent=()
+absent=() ran=''
 for name in "${names[@]}"; do
   found='' cure=''
   if "probe_rig_$name" && rig_tools xfsprogs:"mkfs.$fs"; then
     printf '%s: seed %s, %s\n' "$name" "$seed" "$fs"
     make_images
-    began=$SECONDS
+    began=$SECONDS ran=yes
     run_rig "$name"
     printf '%s: %d seconds\n' "$name" $((SECONDS - began))
+    if [[ $name/$fs == uml/xfs ]]; then
+      absent+=("uml/log-writes: not available here: to put 300 MB in place for each of hundreds of \
+cuts takes minutes a row under user-mode-linux; to get it: rig loop --fs xfs")
+    fi
   else
     absent+=("$name: not available here: $found${cure:+; to get it: $cure}")
   fi
 done
 
-if ((${#absent[@]} == ${#names[@]})); then
+if [[ -z $ran ]]; then
   printf '%s\n' "${absent[@]}"
   exit 77
 fi
