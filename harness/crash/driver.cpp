@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "harness/crash/oracle.h"
 #include "harness/crash/timeline.h"
 #include "harness/crash/weather.h"
 
@@ -21,12 +22,6 @@ constexpr const char* store_path = "/store.pa";
 constexpr unsigned depth_max = 2;           // a recovery that is cut off, and the one after it
 constexpr std::uint64_t commits_later = 2;  // of a life that begins with a medium
 constexpr unsigned cuts_per_point = 4;
-
-/// What the store may know after it has come back.
-struct Bounds {
-  std::uint64_t acknowledged = 0;
-  std::uint64_t submitted = 0;
-};
 
 /// What is left, and of what history. Either a medium or, where only the process has died, the
 /// machine itself.
@@ -64,14 +59,6 @@ class Run {
   }
 
  private:
-  /// What a life comes to when something is wrong: the oracle and what was found.
-  struct Wrong {
-    char oracle;
-    Bounds bounds;
-    std::string found;
-    bool served = false;  ///< it answered as if nothing were wrong
-  };
-
   /// A process, from when it opens the store.
   struct Life {
     SimKernel& kernel;
@@ -88,13 +75,13 @@ class Run {
     if (cuts) life.kernel.set_cut_point([&] { cut(life); });
     Bounds& bounds = life.bounds;
     auto store = experiment_.kind->make();
-    auto wrong = look(life.kernel, *store, bounds);
+    auto wrong = look_on(life.kernel, *store, bounds);
     // Who has read it relies on it: from now on it must stay.
     bounds = {store->last(), store->last()};
     for (; !wrong && commits > 0; --commits) {
       note(life.kernel, "commit", ++bounds.submitted);
       if (auto done = store->commit(bounds.submitted); !done) {
-        wrong = {'a', bounds, done.error().text()};
+        wrong = {'a', done.error().text(), false};
         break;
       }
       note(life.kernel, "acknowledged", bounds.acknowledged = bounds.submitted);
@@ -106,7 +93,7 @@ class Run {
     return wrong;
   }
 
-  std::optional<Wrong> look(SimKernel& kernel, Store& store, const Bounds& bounds) {
+  std::optional<Wrong> look_on(SimKernel& kernel, Store& store, Bounds bounds) const {
     Options options = experiment_.options;
     options.kernel = &kernel;
     // Small, because a machine is switched on for each medium; to unmap the usual 64 GiB costs more
@@ -114,20 +101,9 @@ class Run {
     options.depth = 4;
     options.frames = 8;
     if (options.impl == "mmap") options.map_reserve_bytes = 1U << 20;
-    if (auto opened = store.open(store_path, options); !opened) {
-      return Wrong{'a', bounds, opened.error().text()};
-    }
-    const std::uint64_t last = store.last();
-    // A disk that loses writes may lose the newest commit without a trace, but can invent none.
-    const bool lost = last < bounds.acknowledged && weather_ != Weather::bad_medium;
-    if (lost || last > bounds.submitted) {
-      return Wrong{'a', bounds, fmt::format("recovered commit {}", last), true};
-    }
-    const auto bytes = store.read();
-    if (!bytes) return Wrong{'b', bounds, bytes.error().text()};
-    if (*bytes == contents(last, bytes->size())) return {};
-    return Wrong{'b', bounds, fmt::format("commit {} never wrote the bytes that were read", last),
-                 true};
+    // A disk that loses writes may lose the newest commits without a trace, but can invent none.
+    if (weather_ == Weather::bad_medium) bounds.acknowledged = 0;
+    return look(store, store_path, options, bounds);
   }
 
   static void note(SimKernel& kernel, const char* what, std::uint64_t number) {
@@ -233,7 +209,7 @@ class Run {
   /// The process has died, and a new one reads what the kernel still has. Then the power goes.
   std::optional<Failure> judge_survivor(Left& left) {
     const auto store = experiment_.kind->make();
-    if (auto wrong = look(*left.machine, *store, left.bounds)) {
+    if (auto wrong = look_on(*left.machine, *store, left.bounds)) {
       // That a page could not be written back is told whoever syncs next: refusing is right.
       if (weather_ == Weather::failing && !wrong->served) return {};
       return failure(left, 'i', *wrong);
@@ -260,8 +236,8 @@ class Run {
             .commits = experiment_.commits,
             .calm = experiment_.calm,
             .oracle = oracle,
-            .acknowledged = wrong.bounds.acknowledged,
-            .submitted = wrong.bounds.submitted,
+            .acknowledged = left.bounds.acknowledged,
+            .submitted = left.bounds.submitted,
             .found = wrong.found,
             .timeline = left.timeline};
   }

@@ -126,6 +126,10 @@ cmd_doctor() {
   check 'locked memory' false probe_memlock
   check 'memory limit' false probe_memory_limit
   check 'ptrace' false probe_ptrace
+  section 'Crash rigs'
+  check 'rig uml' false probe_rig_uml
+  check 'rig loop' false probe_rig_loop
+  check 'rig dm' false probe_rig_dm
   section "Disk: $dir"
   check_disk "$(cd "$dir" && pwd -P)"
   conclude

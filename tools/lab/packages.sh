@@ -20,6 +20,14 @@ python3|command|python3|build
 fio|command|fio|compare
 python3-matplotlib|python||compare
 strace|command|strace|test
+user-mode-linux|tool|linux.uml|test
+kmod|tool|insmod|test
+dmsetup|tool|dmsetup|test
+e2fsprogs|tool|mkfs.ext4|test
+mount|tool|mount|test
+qemu-system-common|tool|qemu-storage-daemon|rigs
+fuse3|tool|fusermount3|rigs
+xfsprogs|tool|mkfs.xfs|rigs
 clang-format-19|command|clang-format-19|format
 clang-tidy-19|command|clang-tidy-19|lint'
 
@@ -28,6 +36,11 @@ found=''
 
 probe_command() {
   found=$(command -v "$1") || { found="no $1 on PATH"; return 1; }
+}
+
+# What only root has on his PATH.
+probe_tool() {
+  found=$(PATH=$PATH:/usr/sbin:/sbin command -v "$1") || { found="no $1"; return 1; }
 }
 
 probe_header() {
