@@ -7,9 +7,22 @@ import sys
 from pathlib import Path
 
 
+def rigs_of(source: Path) -> dict:
+    """What each rig counted, by its name and file system; what could not run says why."""
+    rigs = {}
+    for text in sorted(source.glob("rig-*.txt")):
+        counts = text.with_suffix(".json")
+        absent = [line for line in text.read_text(encoding="utf-8").splitlines()
+                  if "not available here" in line]
+        rigs[text.stem.removeprefix("rig-")] = (
+            json.loads(counts.read_text(encoding="utf-8")) if counts.exists()
+            else {"not_available_here": absent})
+    return rigs
+
+
 def main() -> int:
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
-    rows = [row for path in sorted(source.glob("*.json"))
+    rows = [row for path in sorted(source.glob("*.json")) if not path.stem.startswith("rig-")
             for row in json.loads(path.read_text(encoding="utf-8"))]
     if not rows:
         print("soak: no way has a result", file=sys.stderr)
@@ -19,6 +32,7 @@ def main() -> int:
         "commit": (source / "commit").read_text(encoding="utf-8").strip(),
         "machine": f"{os.cpu_count()} cores, Linux {platform.release().split('-')[0]}",
         "rows": rows,
+        "rigs": rigs_of(source),
     }
     target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"{'way':<16} {'distinct media':>15} {'power cuts':>12} {'seeds':>9} "

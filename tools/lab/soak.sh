@@ -6,9 +6,25 @@ soak_usage() {
 Usage: ./lab soak [--states N]
 
 Runs the correct two-page store on every way to open a file until N distinct media (default 10
-million) have been judged on each, as many ways at a time as there are cores. The result goes to
+million) have been judged on each, as many ways at a time as there are cores. Then the crash rigs
+that can run here, on ext4 and XFS, with their questions to the kernel. The result goes to
 docs/soak/DATE.json. Exit code 1: something was lost.
 HELP
+}
+
+# soak_rigs OUT: what cannot run here says so, in OUT too, and is no failure.
+soak_rigs() {
+  local out=$1 rig fs result failed=0
+  for rig in uml loop dm; do
+    for fs in ext4 xfs; do
+      heading "Rig $rig on $fs"
+      result=0
+      "$root/harness/crash/rigs/rig.sh" --program "$root/build/debug/bin/pagealloc_rig" --fs "$fs" \
+        --probes 10 --json "$out/rig-$rig-$fs.json" "$rig" | tee "$out/rig-$rig-$fs.txt" || result=$?
+      ((result == 0 || result == 77)) || failed=1
+    done
+  done
+  return "$failed"
 }
 
 # soak [--states N]
@@ -25,8 +41,9 @@ cmd_soak() {
     esac
   done
   [[ $states =~ ^[1-9][0-9]*$ ]] || fail "--states must be a positive number, not '$states'"
-  ensure build
+  ensure build test rigs
   build_preset release pagealloc_crash
+  build_preset debug pagealloc_rig
   local date out=$root/build/soak
   date=$(date -u +%Y-%m-%d)
   rm -rf "$out"
@@ -39,6 +56,7 @@ cmd_soak() {
   "$out/pagealloc_crash" --list-ways |
     xargs -P "$jobs" -I{} "$out/pagealloc_crash" --way {} --states "$states" --json "$out/{}.json" ||
     failed=1
+  soak_rigs "$out" || failed=1
   python3 "$lib/soak.py" "$out" "$root/docs/soak/$date.json" || failed=1
   return "$failed"
 }
