@@ -185,7 +185,7 @@ class Run {
   /// Switches a machine on that has this medium, and looks at what the store says. Of some the
   /// power is taken again while it recovers, and while it goes on afterwards.
   std::optional<Failure> judge(Left& left, unsigned depth, std::vector<Left>& later) {
-    const bool again = depth < depth_max && left.hash % 16 == 0 && weather_ != Weather::bad_medium;
+    const bool again = depth < depth_max && left.hash % 64 == 0 && weather_ != Weather::bad_medium;
     const Weather weather = again ? Weather::rough : Weather::calm;
     Machine machine = machine_of(seed_ ^ left.hash, weather, *experiment_.kind);
     machine.image = std::move(left.image);

@@ -15,7 +15,7 @@ constexpr std::uint64_t states_wanted = 2'000;  // a sanitizer looks for other m
 #else
 constexpr std::uint64_t states_wanted = 100'000;
 #endif
-constexpr std::uint64_t seeds_wanted = 100;  // of every weather some
+constexpr std::uint64_t seeds_wanted = 200;  // of every weather some
 
 class OnEveryWay : public ::testing::TestWithParam<Way> {};
 
