@@ -43,7 +43,7 @@ Result<std::shared_ptr<Map>> Map::make(SharedFile& shared) {
     return std::unexpected(
         shared.error(Errc::not_available, -address.error(), "not available here: cannot map it"));
   }
-  std::shared_ptr<Map> map(new Map(kernel, static_cast<std::byte*>(*address), reserve));
+  std::shared_ptr<Map> map(new Map(shared, static_cast<std::byte*>(*address), reserve));
   if (const int result = kernel.guard(map->base_, reserve, &shared.map_faults()); result < 0) {
     return std::unexpected(shared.error(Errc::not_available, -result,
                                         "not available here: too many mapped files are open"));
@@ -56,12 +56,15 @@ Result<std::shared_ptr<Map>> Map::make(SharedFile& shared) {
         shared.error(Errc::not_available, -result, "not available here: cannot advise the map"));
   }
   shared.limit(reserve);
+  shared.note_map(map->base_);
   return map;
 }
 
 Map::~Map() {
-  kernel_.unguard(base_);
-  [[maybe_unused]] const int result = kernel_.munmap(base_, bytes_);
+  os::Kernel& kernel = shared_.kernel();
+  shared_.note_map(nullptr);
+  kernel.unguard(base_);
+  [[maybe_unused]] const int result = kernel.munmap(base_, bytes_);
   assert(result == 0);
 }
 

@@ -23,9 +23,9 @@ class Map {
   std::byte* base() const noexcept { return base_; }
 
  private:
-  Map(os::Kernel& kernel, std::byte* base, std::size_t bytes)
-      : kernel_(kernel), base_(base), bytes_(bytes) {}
-  os::Kernel& kernel_;
+  Map(SharedFile& shared, std::byte* base, std::size_t bytes)
+      : shared_(shared), base_(base), bytes_(bytes) {}
+  SharedFile& shared_;  // whoever has the map has this as well, and longer
   std::byte* base_;
   std::size_t bytes_;
 };

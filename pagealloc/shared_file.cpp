@@ -300,8 +300,12 @@ void SharedFile::poison() noexcept {
 // A page that could not be written back is clean, and its new bytes stay in the page cache: the
 // next process would read them, its fsync would succeed, and a power cut would take them. So they
 // are dropped, and who comes next reads what the medium has. Advice, which the kernel need not
-// follow, hence best effort; without the page cache there is nothing to drop.
+// follow, hence best effort; without the page cache there is nothing to drop. Pages that are mapped
+// are not dropped, so they are unmapped first: of a shared map that loses nothing, not even stores.
 void SharedFile::forget_cache() const noexcept {
+  if (std::byte* const map = map_; map != nullptr && bytes() > 0) {
+    (void)kernel_.madvise(map, bytes(), MADV_DONTNEED);
+  }
   if (fd_ >= 0) (void)kernel_.fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);
 }
 

@@ -53,6 +53,8 @@ class SharedFile {
   void settle(Op& op, Errc result, int os_error) noexcept;
   /// The open has succeeded: a file that it made stays. Before the file is shared only.
   void keep() noexcept { created_ = false; }
+  /// The file is mapped there, all of it; nullptr: no longer.
+  void note_map(std::byte* base) noexcept { map_ = base; }
   /// From now on no write or sync succeeds, and what the page cache has is not to be trusted.
   void poison() noexcept;
 
@@ -106,6 +108,7 @@ class SharedFile {
   std::atomic<std::uint64_t> pages_{0};
   std::atomic<bool> poisoned_{false};
   std::atomic<bool> sparse_{false};
+  std::atomic<std::byte*> map_ = nullptr;
   os::MapFaults map_faults_;
   mutable std::atomic<Errc> map_failure_{Errc::ok};  // why; asked once
   std::mutex resize_mutex_;

@@ -123,6 +123,15 @@ class RecoveredNotSynced final : public TwoPage {
   bool opened_new_ = false;
 };
 
+/// What is damaged is taken for a file that was never written, instead of an error.
+class DamageTakenForEmpty final : public TwoPage {
+  Result<void> open(const std::string& path, const Options& options) override {
+    if (auto opened = TwoPage::open(path, options); !opened) return opened;
+    if (!TwoPage::read()) forget_commits();
+    return {};
+  }
+};
+
 template <typename T>
 std::unique_ptr<Store> make() {
   return std::make_unique<T>();
@@ -130,41 +139,43 @@ std::unique_ptr<Store> make() {
 
 constexpr std::array kinds = {
     StoreKind{"no-sync-before-meta", "the meta page may arrive before the data it points to", "b",
-              10, make<NoSyncBeforeMeta>},
+              10, make<NoSyncBeforeMeta>, TwoPage::contents},
     StoreKind{"no-sync-after-meta", "acknowledged before the meta page is durable", "a", 10,
-              make<NoSyncAfterMeta>},
+              make<NoSyncAfterMeta>, TwoPage::contents},
     StoreKind{"sync-beside-write",
               "a sync covers what was reaped before it was submitted, not what is under way beside "
               "it",
-              "be", 20, make<SyncBesideWrite>},
+              "be", 20, make<SyncBesideWrite>, TwoPage::contents},
     StoreKind{"acknowledged-before-sync", "a sync that was submitted has made nothing durable yet",
-              "a", 100, make<AcknowledgedBeforeSync>},
+              "ai", 100, make<AcknowledgedBeforeSync>, TwoPage::contents},
     StoreKind{"meta-without-checksum", "a torn meta page is taken for a whole one", "abde", 64,
-              make<MetaWithoutChecksum>},
+              make<MetaWithoutChecksum>, TwoPage::contents},
     StoreKind{"meta-before-data", "the meta page points to data that is not there yet", "b", 10,
-              make<MetaBeforeData>},
+              make<MetaBeforeData>, TwoPage::contents},
     StoreKind{"live-page-reused", "the last commit's data is overwritten before the next is safe",
-              "b", 10, make<LivePageReused>},
-    StoreKind{"sync-error-ignored", "a sync that failed made nothing durable", "a", 100,
-              make<SyncErrorIgnored>},
+              "b", 10, make<LivePageReused>, TwoPage::contents},
+    StoreKind{"sync-error-ignored", "a sync that failed made nothing durable", "ai", 100,
+              make<SyncErrorIgnored>, TwoPage::contents},
     StoreKind{"retried-sync-trusted",
               "after a failed sync the pages are clean, and the next one succeeds without them",
-              "a", 150, make<RetriedSyncTrusted>},
+              "ai", 150, make<RetriedSyncTrusted>, TwoPage::contents},
     StoreKind{"directory-never-synced", "a new file's name is durable after its directory's fsync",
-              "a", 10, make<DirectoryNeverSynced>},
+              "a", 10, make<DirectoryNeverSynced>, TwoPage::contents},
     StoreKind{"short-taken-for-whole", "a write may be short, and the rest of it is to be written",
-              "b", 10, make<TwoPage>, true},
+              "b", 10, make<TwoPage>, TwoPage::contents, true},
     StoreKind{"page-number-missing",
               "a page written to another's place passes when the checksum is not over its number",
-              "g", 150, make<PageNumberMissing>},
+              "g", 150, make<PageNumberMissing>, TwoPage::contents},
+    StoreKind{"damage-taken-for-empty", "a page that cannot be read, or is not whole, is an error",
+              "g", 500, make<DamageTakenForEmpty>, TwoPage::contents},
     StoreKind{"direct-taken-for-durable", "O_DIRECT passes the page cache by, not the drive's",
-              "ab", 10, make<DirectTakenForDurable>},
+              "ab", 10, make<DirectTakenForDurable>, TwoPage::contents},
     StoreKind{"recovered-not-synced",
               "what a reader was shown after a process died must survive the power cut after that",
-              "i", 50, make<RecoveredNotSynced>},
+              "i", 50, make<RecoveredNotSynced>, TwoPage::contents},
 };
 
-constexpr StoreKind right{"two-page", "", "", 0, make<TwoPage>};
+constexpr StoreKind right{"two-page", "", "", 0, make<TwoPage>, TwoPage::contents};
 
 }  // namespace
 

@@ -41,15 +41,21 @@ class Run {
         seed_(seed),
         tally_(tally),
         keeps_timeline_(keeps_timeline),
-        weather_(experiment.calm ? Weather::calm : weather_of(seed)),
+        weather_(experiment.weather.value_or(weather_of(seed))),
         sample_(seed) {}
 
   std::optional<Failure> all() {
     ++tally_.seeds;
-    SimKernel kernel(machine_of(seed_, weather_, *experiment_.kind));
-    // What goes wrong on the way is the program's to survive: it stops, as it must.
+    const Machine machine = machine_of(seed_, weather_, *experiment_.kind);
+    silent_losses_ = silent_losses(machine);
+    SimKernel kernel(machine);
     Life life{.kernel = kernel};
-    (void)live(life, experiment_.commits);
+    const auto wrong = live(life, experiment_.commits);
+    // Where the disk fails the program stops, as it must. Elsewhere it has no reason to.
+    const bool may_stop = weather_ == Weather::failing || weather_ == Weather::bad_medium;
+    if (wrong && !may_stop) {
+      return failure({.bounds = life.bounds, .timeline = history(life, "")}, 'a', *wrong);
+    }
     for (std::size_t i = 0; i < os::sim::fault_kinds; ++i) {
       tally_.faults.count[i] += kernel.fault_log().count[i];
     }
@@ -66,6 +72,7 @@ class Run {
     unsigned depth = 0;           ///< lives before it
     std::string timeline = {};    ///< of them
     std::vector<Left> left = {};  ///< what a cut may leave of it
+    bool stopped = false;         ///< the store has been told of a failure, and is still open
   };
 
   /// Opens the store, looks what there is, and commits.
@@ -82,14 +89,15 @@ class Run {
       note(life.kernel, "commit", ++bounds.submitted);
       if (auto done = store->commit(bounds.submitted); !done) {
         wrong = {'a', done.error().text(), false};
+        life.stopped = true;
         break;
       }
       note(life.kernel, "acknowledged", bounds.acknowledged = bounds.submitted);
     }
-    life.kernel.set_cut_point({});
-    store.reset();
-    if (cuts) cut(life);
     if (cuts && is_first(life)) die(life);
+    store.reset();
+    life.kernel.set_cut_point({});
+    if (cuts) cut(life);
     return wrong;
   }
 
@@ -101,9 +109,8 @@ class Run {
     options.depth = 4;
     options.frames = 8;
     if (options.impl == "mmap") options.map_reserve_bytes = 1U << 20;
-    // A disk that loses writes may lose the newest commits without a trace, but can invent none.
-    if (weather_ == Weather::bad_medium) bounds.acknowledged = 0;
-    return look(store, store_path, options, bounds);
+    bounds.acknowledged -= std::min(bounds.acknowledged, silent_losses_);
+    return look(*experiment_.kind, store, store_path, options, bounds);
   }
 
   static void note(SimKernel& kernel, const char* what, std::uint64_t number) {
@@ -123,10 +130,8 @@ class Run {
       life.left.push_back({.bounds = life.bounds, .image = std::move(image), .hash = hash});
       if (keeps_timeline_) life.left.back().timeline = history(life, text_of(fates));
     }
-    // Between a failed sync and the handling of it a dead process leaves bytes in the page cache
-    // that no later one can tell from durable ones (docs/durability.md).
     constexpr std::uint64_t death_one_in = 24;
-    if (is_first(life) && weather_ != Weather::failing && sample_.one_in(death_one_in)) die(life);
+    if (is_first(life) && sample_.one_in(death_one_in)) die(life);
     constexpr std::uint64_t tears_seed_one_in = 32;  // after the first nearly all are known
     if (is_first(life) && seed_ % tears_seed_one_in == 0) tear(life);
   }
@@ -147,6 +152,9 @@ class Run {
   }
 
   void die(Life& life) {
+    // Between a failed sync and the handling of it a dead process leaves bytes in the page cache
+    // that no later one can tell from durable ones (docs/durability.md).
+    if (life.kernel.serves_what_was_lost() && !life.stopped) return;
     ++tally_.deaths;
     Left survivor{.bounds = life.bounds, .oracle = 'i'};
     Machine machine = machine_of(sample_.next(), Weather::calm, *experiment_.kind);
@@ -234,7 +242,7 @@ class Run {
   Failure failure(const Left& left, char oracle, const Wrong& wrong) const {
     return {.seed = seed_,
             .commits = experiment_.commits,
-            .calm = experiment_.calm,
+            .weather = experiment_.weather,
             .oracle = oracle,
             .acknowledged = left.bounds.acknowledged,
             .submitted = left.bounds.submitted,
@@ -247,6 +255,7 @@ class Run {
   Tally& tally_;
   bool keeps_timeline_;
   Weather weather_;
+  std::uint64_t silent_losses_ = 0;
   os::sim::Random sample_;
   std::vector<Left> torn_;  // judged after the cuts, which need less to happen
 };
@@ -264,7 +273,8 @@ std::string text_of(const Failure& failure, const StoreKind& kind, std::string_v
                     "{}"
                     "  again     pagealloc_crash --store {} --way {} --seed {} --commits {}{}\n",
                     failure.acknowledged, failure.submitted, failure.found, failure.timeline,
-                    kind.name, way, failure.seed, failure.commits, failure.calm ? " --calm" : "");
+                    kind.name, way, failure.seed, failure.commits,
+                    failure.weather ? fmt::format(" --weather {}", name_of(*failure.weather)) : "");
 }
 
 std::optional<Failure> run_seed(const Experiment& experiment, std::uint64_t seed, Tally& tally) {
@@ -272,27 +282,28 @@ std::optional<Failure> run_seed(const Experiment& experiment, std::uint64_t seed
 }
 
 Failure shortest(const Experiment& experiment, const Failure& failure) {
-  const auto try_with = [&](std::uint64_t seed, std::uint64_t commits, bool calm, bool told) {
+  const auto try_with = [&](std::uint64_t seed, std::uint64_t commits,
+                            std::optional<Weather> weather, bool told) {
     Experiment smaller = experiment;
     smaller.commits = commits;
-    smaller.calm = calm;
+    smaller.weather = weather;
     Tally unused;
     return Run(smaller, seed, unused, told).all();
   };
   constexpr std::uint64_t seeds_tried = 10;
   for (std::uint64_t commits = 1; commits < failure.commits; ++commits) {
-    for (const bool calm : {true, false}) {
+    for (const auto weather : {std::optional(Weather::calm), failure.weather}) {
       for (std::uint64_t i = 0; i <= seeds_tried; ++i) {
         const std::uint64_t seed = i == 0 ? failure.seed : i;
-        const auto found = try_with(seed, commits, calm, false);
+        const auto found = try_with(seed, commits, weather, false);
         if (!found || found->oracle != failure.oracle) continue;
         // Once more, keeping the history; without it the search takes a tenth of the time.
-        if (auto told = try_with(seed, commits, calm, true)) return *told;
+        if (auto told = try_with(seed, commits, weather, true)) return *told;
       }
     }
   }
   // What was seen counts, whether or not it is seen again.
-  if (auto same = try_with(failure.seed, failure.commits, failure.calm, true)) {
+  if (auto same = try_with(failure.seed, failure.commits, failure.weather, true)) {
     return *same;
   }
   Failure strange = failure;

@@ -14,6 +14,7 @@
 #include <unordered_set>
 
 #include "harness/crash/store.h"
+#include "harness/crash/weather.h"
 #include "pagealloc/os/sim/kernel.h"
 
 namespace pagealloc::crash {
@@ -22,7 +23,7 @@ struct Experiment {
   const StoreKind* kind = nullptr;
   Options options = {};  ///< how the page file is opened
   std::uint64_t commits = 6;
-  bool calm = false;  ///< nothing goes wrong by itself, whatever the seed says
+  std::optional<Weather> weather = {};  ///< unset: what the seed says
   os::sim::Tearing tearing = os::sim::Tearing::sector;
 };
 
@@ -30,7 +31,7 @@ struct Experiment {
 struct Failure {
   std::uint64_t seed;
   std::uint64_t commits;
-  bool calm;
+  std::optional<Weather> weather;
   char oracle;  ///< 'a' ...
   std::uint64_t acknowledged;
   std::uint64_t submitted;

@@ -23,7 +23,8 @@ struct Arguments {
   std::uint64_t seed = 0;    // 0: as many as there is time for
   std::uint64_t states = 0;  // 0: until the time is over
   std::uint64_t commits = Experiment{}.commits;
-  bool calm = false;
+  std::string weather;  // empty: what each seed says
+  bool drop_only = false;
   double seconds = 10;
   std::string json;
   bool demo = false;
@@ -38,6 +39,12 @@ const StoreKind* kind_of(const std::string& name) {
     if (kind.name == name) return &kind;
   }
   return nullptr;
+}
+
+std::optional<Weather> weather_named(const std::string& name) {
+  const auto* const found = std::ranges::find(weather_names, name);
+  if (found == weather_names.end()) return {};
+  return static_cast<Weather>(found - weather_names.begin());
 }
 
 /// Seconds since it was made.
@@ -89,7 +96,11 @@ bool is_over(const Arguments& arguments, const Tally& tally, const Watch& watch)
 bool survives(const StoreKind& kind, const Way& way, const Arguments& arguments,
               nlohmann::ordered_json& results) {
   const Experiment experiment{
-      .kind = &kind, .options = way.options, .commits = arguments.commits, .calm = arguments.calm};
+      .kind = &kind,
+      .options = way.options,
+      .commits = arguments.commits,
+      .weather = weather_named(arguments.weather),
+      .tearing = arguments.drop_only ? os::sim::Tearing::none : os::sim::Tearing::sector};
   const Watch watch;
   Tally tally;
   std::optional<Failure> failure;
@@ -102,6 +113,7 @@ bool survives(const StoreKind& kind, const Way& way, const Arguments& arguments,
   results.push_back(json_of(way, arguments, tally, watch.seconds(), !failure));
   if (failure) {
     fmt::print("{}", text_of(shortest(experiment, *failure), kind, way.name));
+    if (arguments.drop_only) fmt::print("            with --drop-only\n");
     return false;
   }
   fmt::print("{} on {}: survived {} power cuts of {} seeds, {} distinct states, {:.0f} a second\n",
@@ -154,7 +166,9 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember(names));
   app.add_option("--seed", arguments.seed, "This one only, as a failure told you");
   app.add_option("--commits", arguments.commits, "Of a seed's run")->capture_default_str();
-  app.add_flag("--calm", arguments.calm, "Nothing goes wrong but the power");
+  app.add_option("--weather", arguments.weather, "What else goes wrong (default: the seed says)")
+      ->check(CLI::IsMember(std::vector<std::string>(weather_names.begin(), weather_names.end())));
+  app.add_flag("--drop-only", arguments.drop_only, "Blocks are lost whole and never torn");
   app.add_option("--seconds", arguments.seconds, "For each way")->capture_default_str();
   app.add_option("--states", arguments.states, "For each way, instead of a time: distinct states");
   app.add_option("--json", arguments.json, "Write what was counted to this file, too");

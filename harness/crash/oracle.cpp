@@ -4,8 +4,8 @@
 
 namespace pagealloc::crash {
 
-std::optional<Wrong> look(Store& store, const std::string& path, const Options& options,
-                          const Bounds& bounds) {
+std::optional<Wrong> look(const StoreKind& kind, Store& store, const std::string& path,
+                          const Options& options, const Bounds& bounds) {
   if (auto opened = store.open(path, options); !opened) {
     return Wrong{'a', opened.error().text(), false};
   }
@@ -15,8 +15,10 @@ std::optional<Wrong> look(Store& store, const std::string& path, const Options& 
   }
   const auto bytes = store.read();
   if (!bytes) return Wrong{'b', bytes.error().text(), false};
-  if (*bytes == contents(last, bytes->size())) return {};
-  return Wrong{'b', fmt::format("commit {} never wrote the bytes that were read", last), true};
+  if (*bytes == (last == 0 ? std::vector<std::byte>() : kind.contents(last))) return {};
+  return Wrong{
+      'b', fmt::format("commit {} never wrote the {} bytes that were read", last, bytes->size()),
+      true};
 }
 
 }  // namespace pagealloc::crash

@@ -21,8 +21,9 @@ struct Wrong {
   bool served;  ///< it answered as if nothing were wrong; else it said that something is
 };
 
-/// Opens the store and reads what the last commit wrote. Nothing when all is as it must be.
-std::optional<Wrong> look(Store& store, const std::string& path, const Options& options,
-                          const Bounds& bounds);
+/// Opens a store of this kind and reads what the last commit wrote. Nothing when all is as it must
+/// be.
+std::optional<Wrong> look(const StoreKind& kind, Store& store, const std::string& path,
+                          const Options& options, const Bounds& bounds);
 
 }  // namespace pagealloc::crash

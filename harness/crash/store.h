@@ -25,12 +25,9 @@ class Store {
   /// The last commit found by open() or made since; 0: none.
   virtual std::uint64_t last() const = 0;
   /// What the last commit wrote, nothing when there is none; an error when the store can tell that
-  /// it is not. The caller compares it with contents(last()).
+  /// it is not. The caller compares it with the model.
   virtual Result<std::vector<std::byte>> read() = 0;
 };
-
-/// The model: what commit `number` writes, in a store that writes so many bytes each time.
-std::vector<std::byte> contents(std::uint64_t number, std::size_t bytes);
 
 /// A store that can be made by name: the correct one, or one with a mistake.
 struct StoreKind {
@@ -39,6 +36,8 @@ struct StoreKind {
   std::string_view caught_by;  ///< the oracles that may find the mistake
   std::uint64_t seeds_max;     ///< so many seeds find it, on every way where it is one
   std::unique_ptr<Store> (*make)();
+  /// The model: all the bytes that are there after commit `number`, which is not 0.
+  std::vector<std::byte> (*contents)(std::uint64_t number);
   /// The mistake is below the store: nobody looks whether a write was short.
   bool takes_short_for_whole = false;
 };

@@ -9,9 +9,9 @@
 
 namespace pagealloc::crash {
 
-std::vector<std::byte> contents(std::uint64_t number, std::size_t bytes) {
-  std::vector<std::byte> all(bytes);
-  for (std::size_t i = 0; i + sizeof(std::uint64_t) <= bytes; i += sizeof(std::uint64_t)) {
+std::vector<std::byte> TwoPage::contents(std::uint64_t number) {
+  std::vector<std::byte> all(data_pages * share_bytes);
+  for (std::size_t i = 0; i < all.size(); i += sizeof(std::uint64_t)) {
     const std::uint64_t word = (number << 32 | i) * 0x9E3779B97F4A7C15ULL;
     std::memcpy(all.data() + i, &word, sizeof word);
   }
@@ -22,7 +22,7 @@ Error TwoPage::damaged(PageId page, std::string cause) const {
   return Error{.code = Errc::not_page_file,
                .path = path_,
                .page = page,
-               .offset_bytes = page * file_->geometry().page_bytes,
+               .offset_bytes = page * page_bytes,
                .cause = std::move(cause)};
 }
 
@@ -32,6 +32,7 @@ Result<void> TwoPage::open(const std::string& path, const Options& options) {
   path_ = path;
   options_ = prepare(options);
   options_.create = true;
+  options_.page_bytes = page_bytes;
   if (auto good = reopen(); !good) return good;
   if (file_->pages() == 0) {
     if (auto grown = file_->resize(file_pages); !grown) return grown;
@@ -94,9 +95,7 @@ Result<void> TwoPage::write_data(std::uint64_t number) {
 }
 
 Result<TwoPage::DataWrites> TwoPage::stage_data(std::uint64_t number) {
-  const std::size_t page_bytes = file_->geometry().page_bytes;
-  const std::size_t share_bytes = page_bytes - sizeof(Header);
-  const auto all = contents(number, data_pages * share_bytes);
+  const auto all = contents(number);
   DataWrites writes;
   for (std::size_t i = 0; i < data_pages; ++i) {
     Op& op = writes[i];

@@ -19,6 +19,8 @@ namespace pagealloc::crash {
 
 class TwoPage : public Store {
  public:
+  /// The model: noise that differs from commit to commit and from word to word.
+  static std::vector<std::byte> contents(std::uint64_t number);
   Result<void> open(const std::string& path, const Options& options) override;
   Result<void> commit(std::uint64_t number) override;
   std::uint64_t last() const override { return live_.number; }
@@ -41,6 +43,8 @@ class TwoPage : public Store {
     std::uint64_t page = 0;      ///< where it is meant to be
     std::uint64_t number = 0;
   };
+  static constexpr std::size_t page_bytes = 4096;
+  static constexpr std::size_t share_bytes = page_bytes - sizeof(Header);  ///< of the contents
   using DataWrites = std::array<Op, data_pages>;
 
   virtual Options prepare(Options options) { return options; }
@@ -61,6 +65,7 @@ class TwoPage : public Store {
   /// Submits and reaps them all, together; the first error, if there is one.
   Result<void> carry_out(std::span<Op* const> ops);
   static std::uint64_t checksum_of(const Meta& meta);
+  void forget_commits() { live_ = {}; }
 
  private:
   Result<std::optional<Meta>> read_meta(PageId page);

@@ -19,7 +19,7 @@ void damage(os::sim::FaultRates& faults, Random& random) {
       faults[Fault::misdirected] = 3;
       break;
     case 2:
-      faults[Fault::rot] = 16;
+      faults[Fault::rot] = 40;
       break;
     default:
       faults[Fault::unreadable] = 24;
@@ -35,6 +35,12 @@ Weather weather_of(std::uint64_t seed) {
   return drawn[Random(seed * 3 + 1).below(std::size(drawn))];
 }
 
+std::uint64_t silent_losses(const Machine& machine) {
+  const os::sim::FaultRates& faults = machine.faults;
+  if (faults[Fault::lost_write] + faults[Fault::misdirected] > 0) return UINT64_MAX;
+  return faults[Fault::rot] > 0 ? 1 : 0;
+}
+
 Machine machine_of(std::uint64_t seed, Weather weather, const StoreKind& kind) {
   Random random(seed * 3 + 2);
   Machine machine{.seed = seed};
@@ -43,6 +49,7 @@ Machine machine_of(std::uint64_t seed, Weather weather, const StoreKind& kind) {
   if (weather == Weather::calm) return machine;
   faults.write_back_one_in = 1 + static_cast<std::uint32_t>(random.below(4));
   if (weather == Weather::bad_medium) damage(faults, random);
+  if (weather == Weather::lying) faults[Fault::lying_flush] = 2;
   if (weather != Weather::rough && weather != Weather::failing) return machine;
   faults[Fault::interrupted] = 10;
   faults[Fault::short_transfer] = 6;

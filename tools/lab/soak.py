@@ -24,8 +24,11 @@ def main() -> int:
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
     rows = [row for path in sorted(source.glob("*.json")) if not path.stem.startswith("rig-")
             for row in json.loads(path.read_text(encoding="utf-8"))]
-    if not rows:
-        print("soak: no way has a result", file=sys.stderr)
+    wanted = (source / "ways").read_text(encoding="utf-8").split()
+    missing = sorted(set(wanted) - {row["way"] for row in rows})
+    if missing:
+        # Half a result would be read as a whole one.
+        print(f"soak: no result of {', '.join(missing)}; nothing is written", file=sys.stderr)
         return 1
     result = {
         "date": target.stem,

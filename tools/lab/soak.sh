@@ -53,8 +53,8 @@ cmd_soak() {
   cp "$root/build/release/bin/pagealloc_crash" "$out/pagealloc_crash"
   heading "Soak: $states distinct media on each way"
   local failed=0
-  "$out/pagealloc_crash" --list-ways |
-    xargs -P "$jobs" -I{} "$out/pagealloc_crash" --way {} --states "$states" --json "$out/{}.json" ||
+  "$out/pagealloc_crash" --list-ways >"$out/ways"
+  <"$out/ways" xargs -P "$jobs" -I{} "$out/pagealloc_crash" --way {} --states "$states" --json "$out/{}.json" ||
     failed=1
   soak_rigs "$out" || failed=1
   python3 "$lib/soak.py" "$out" "$root/docs/soak/$date.json" || failed=1

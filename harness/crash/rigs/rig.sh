@@ -49,6 +49,7 @@ while (($#)); do
   shift
 done
 ((${#names[@]} > 0)) || names=(uml loop dm)
+[[ -z $json ]] || rm -f "$json"  # that of an earlier run must not be taken for this one's
 [[ -x $program ]] || fail "--program: no program '$program'"
 program=$(readlink -f "$program")
 seed=${seed:-$((RANDOM * 32768 + RANDOM))}

@@ -93,7 +93,7 @@ std::expected<void, std::string> run(const Subject& subject, const Run& run) {
 Judgement judge(const Subject& subject, const Progress& progress) {
   const auto store = subject.kind->make();
   const Bounds bounds{progress.acknowledged, progress.submitted};
-  const auto wrong = look(*store, subject.path, subject.options, bounds);
+  const auto wrong = look(*subject.kind, *store, subject.path, subject.options, bounds);
   return {.lost = wrong.has_value(),
           .text = fmt::format("{}; acknowledged {}, submitted {}",
                               wrong ? wrong->found : fmt::format("recovered {}", store->last()),

@@ -44,6 +44,22 @@ def faults_of(rows):
                   f"cuts, first: {row['first']}"
         elif row["expect"] == "lost" and row["lost"] == 0:
             yield f"{what}: nothing was lost in {row['cuts']} cuts, so this rig sees nothing"
+    yield from missing(rows)
+
+
+def missing(rows):
+    """Each way must be there in each rig that ran, with its opposite; some rig must see each way."""
+    there = {(row["rig"], row["way"], row["expect"]) for row in rows if row["store"] != "poison"}
+    ways = {way for _, way, expect in there if expect == "kept"}
+    for rig in {rig for rig, _, expect in there if expect == "kept"}:
+        for way in sorted(ways):
+            if (rig, way, "kept") not in there:
+                yield f"{rig}: {way}: it was not tried with its syncs"
+            if not {(rig, way, "lost"), (rig, way, "blind")} & there:
+                yield f"{rig}: {way}: it was not tried without a sync"
+    for way in sorted(ways):
+        if not any((rig, way, "lost") in there for rig, _, _ in there):
+            yield f"{way}: no rig that ran can see a missing sync of it"
 
 
 def print_table(rows):

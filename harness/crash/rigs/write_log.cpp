@@ -96,8 +96,11 @@ std::vector<std::size_t> cut_points(std::span<const LogEntry> entries) {
     if (points.empty() || points.back() != prefix) points.push_back(prefix);
   };
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (entries[i].flush() && entries[i].writes()) add(i);
-    if (entries[i].flush() || entries[i].fua()) add(i + 1);
+    // A flush covers what came before it. That a write is itself durable (FUA) says nothing about
+    // those before, so without a flush all that is known is what was known already.
+    if (!entries[i].flush()) continue;
+    if (entries[i].writes()) add(i);
+    if (!entries[i].writes() || entries[i].fua()) add(i + 1);
   }
   return points;
 }

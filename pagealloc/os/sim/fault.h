@@ -18,7 +18,7 @@ enum class Fault : std::uint8_t {
   lying_flush,     ///< the device acknowledges a flush and has done nothing
   lost_write,      ///< it acknowledges a write and writes nothing
   misdirected,     ///< it writes it to the neighbouring block
-  rot,             ///< a bit of the medium changes
+  rot,             ///< a bit of the medium changes, once
   unreadable,      ///< a block of the medium cannot be read until it is written again
   count
 };

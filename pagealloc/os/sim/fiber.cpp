@@ -19,12 +19,15 @@ namespace pagealloc::os::sim {
 namespace {
 
 constexpr std::size_t stack_bytes = 256 * 1024;
+constexpr std::size_t guard_bytes = 4096;  // below each: an overflow ends the process
 
 /// Stacks are used again: getting one from the kernel costs more than all else here.
 class Stacks {
  public:
   ~Stacks() {
-    for (std::byte* stack : free_) (void)linux_kernel().munmap(stack, stack_bytes);
+    for (std::byte* stack : free_) {
+      (void)linux_kernel().munmap(stack - guard_bytes, guard_bytes + stack_bytes);
+    }
   }
   std::byte* take() {
     if (!free_.empty()) {
@@ -32,8 +35,13 @@ class Stacks {
       free_.pop_back();
       return stack;
     }
-    const auto memory = linux_kernel().mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE,
-                                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    Kernel& host = linux_kernel();
+    auto memory = host.mmap(nullptr, guard_bytes + stack_bytes, PROT_NONE, flags, -1, 0);
+    if (memory) {
+      memory = host.mmap(static_cast<std::byte*>(*memory) + guard_bytes, stack_bytes,
+                         PROT_READ | PROT_WRITE, flags | MAP_FIXED, -1, 0);
+    }
     if (!memory) {
       std::fputs("simulated kernel: no memory for a stack\n", stderr);
       std::abort();

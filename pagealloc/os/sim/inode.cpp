@@ -122,6 +122,7 @@ void Inode::evict() {
   if (!differs_) return;
   const FileImage seen = seen_by_device();
   const auto now = content_.all();
+  differs_ = !dirty_blocks().empty();
   for (std::uint64_t block = 0; block < blocks_.size(); ++block) {
     if (blocks_[block].dirty) continue;
     const std::uint64_t offset = block * block_bytes;

@@ -9,6 +9,8 @@
 // (docs/durability.md).
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -77,6 +79,7 @@ class Inode : public std::enable_shared_from_this<Inode> {
   void set_resident(std::uint64_t offset, std::uint64_t bytes);
   /// Drops what is clean from the page cache: who reads it next sees what the medium has.
   void evict();
+  bool differs() const { return differs_; }
   /// Before a read past the page cache, which sees what the device has.
   void pass_cache() {
     if (differs_) evict();
@@ -95,16 +98,20 @@ class Inode : public std::enable_shared_from_this<Inode> {
   void fail_write_back(std::uint64_t block, bool revert);
   /// A write past the page cache begins; until complete(ticket) no flush covers it.
   std::uint64_t begin_direct(std::uint64_t offset, std::span<const std::byte> in, Mishap mishap);
+  std::uint64_t last_ticket() const { return tickets_; }
+  /// What the memory of a write holds by now is what arrives.
+  void take_bytes(std::uint64_t ticket, std::span<const iovec> from);
   void complete(std::uint64_t ticket);
   /// A flush of the device begins, and with `commit` a commit of this file's journal: what it
   /// covers is settled now, and durable after end_flush() with the number returned.
   std::uint64_t begin_flush(bool commit);
   /// The bytes that are durable now and were not before.
-  std::uint64_t end_flush(std::uint64_t number);
+  std::uint64_t end_flush(std::uint64_t number, bool commit);
   /// The device has failed and forgets what it had not made durable, all or some of it.
   void lose_device_cache(Random& random);
 
   // --- Damage to the medium, which shows when it is read again ---
+  std::uint64_t bytes_on_medium() const { return medium_.bytes.size(); }
   /// A byte of it changes by itself, and stays changed until it is written.
   void rot(Random& random);
   /// A block cannot be read until it is written again.

@@ -53,6 +53,11 @@ bool SimKernel::everything_durable() {
          });
 }
 
+bool SimKernel::serves_what_was_lost() const {
+  return std::ranges::any_of(tree_.inodes(),
+                             [](const auto& inode) { return inode->told() && inode->differs(); });
+}
+
 void SimKernel::enumerate_tears(const std::function<void(const Image&)>& judge) {
   std::vector<Fate> unused;
   Image image;
@@ -298,6 +303,10 @@ int SimKernel::munmap(void* address, std::size_t bytes) noexcept {
 
 int SimKernel::madvise(void* address, std::size_t bytes, int advice) noexcept {
   Inside inside(*this, Call::madvise);
+  for (Mapping& mapping : mappings_) {
+    const bool all = mapping.address == address && bytes >= mapping.file->inode->bytes();
+    if (all && advice == MADV_DONTNEED) mapping.touched = false;
+  }
   return inside.result(linux_kernel().madvise(address, bytes, advice));
 }
 

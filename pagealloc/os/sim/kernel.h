@@ -65,6 +65,9 @@ class SimKernel final : public Kernel {
   void make(const std::string& path, FileKind kind, const std::string& target = {});
   void remove(const std::string& path);
   Trace& trace() { return trace_; }
+  /// Has somebody been told of an error while the page cache still has bytes that are clean and on
+  /// no medium?
+  bool serves_what_was_lost() const;
   /// Calls that somebody is inside of.
   const std::vector<const Event*>& calls_under_way() const { return under_way_; }
   const FaultLog& fault_log() const { return fault_log_; }
@@ -121,6 +124,7 @@ class SimKernel final : public Kernel {
     std::size_t bytes;
     File file;
     bool writable;
+    bool touched = true;  // taken to be so from the start, until MADV_DONTNEED
   };
   /// An operation that the device works on: its result, when it is known, and what happens then.
   struct Started {
@@ -151,7 +155,7 @@ class SimKernel final : public Kernel {
   void note_flushed(std::uint64_t begun_ns, const Inode& inode, std::uint64_t bytes);
   Started start_fallocate(OpenFile& file, int mode, std::uint64_t offset, std::uint64_t bytes);
   bool fails(Fault fault);
-  std::uint64_t shortened(std::uint64_t bytes);
+  std::uint64_t shortened(const OpenFile& file, std::uint64_t bytes);
   void write_back_some();
   void damage_some();
   void maybe_cut() {

@@ -74,6 +74,21 @@ std::uint64_t Inode::begin_direct(std::uint64_t offset, std::span<const std::byt
   return tickets_;
 }
 
+void Inode::take_bytes(std::uint64_t ticket, std::span<const iovec> from) {
+  const auto entry = std::ranges::find(under_way_, ticket, &Entry::ticket);
+  if (entry == under_way_.end()) return;
+  std::size_t done = 0;
+  for (const iovec& part : from) {
+    const std::size_t count = std::min(part.iov_len, entry->bytes.size() - done);
+    std::memcpy(entry->bytes.data() + done, part.iov_base, count);
+    done += count;
+  }
+  // What a misplaced or lost write was to change has its new bytes in the page cache only.
+  if (!differs_)
+    std::ranges::copy(entry->bytes,
+                      content_.all().begin() + static_cast<std::ptrdiff_t>(entry->offset));
+}
+
 void Inode::complete(std::uint64_t ticket) {
   const auto found = std::ranges::find(under_way_, ticket, &Entry::ticket);
   if (found != under_way_.end()) found->complete = true;
@@ -88,10 +103,12 @@ std::uint64_t Inode::begin_flush(bool commit) {
   return flushes_;
 }
 
-std::uint64_t Inode::end_flush(std::uint64_t number) {
+std::uint64_t Inode::end_flush(std::uint64_t number, bool commit) {
   std::uint64_t durable_bytes = 0;
   for (Entry& entry : under_way_) {
+    // A flush of another file covers bytes of this one, and not its journal.
     if (entry.durable || entry.flush == 0 || entry.flush > number) continue;
+    if (entry.what != What::data && !commit) continue;
     entry.durable = true;
     if (entry.what == What::data) durable_bytes += entry.count;
   }
@@ -113,7 +130,6 @@ void Inode::lose_device_cache(Random& random) {
 // --- Damage -------------------------------------------------------------------------------------
 
 void Inode::rot(Random& random) {
-  if (medium_.bytes.empty()) return;
   medium_.bytes[random.below(medium_.bytes.size())] ^=
       static_cast<std::byte>(1U << random.below(8));
   differs_ = true;

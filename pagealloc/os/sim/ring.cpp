@@ -130,6 +130,7 @@ void SimRing::start_now(const io_uring_sqe& sqe, const SimKernel::File& file) {
 
 void SimRing::sync_after_write(const io_uring_sqe& sqe, const SimKernel::File& file,
                                std::int64_t moved) {
+  kernel_.maybe_cut();  // written, and not yet synced
   const SimKernel::Range range{sqe.off, static_cast<std::uint64_t>(moved)};
   const SimKernel::Started sync = kernel_.start_sync(*file, range);
   kernel_.scheduler_.at(sync.done_ns, [this, sqe, sync, moved] {

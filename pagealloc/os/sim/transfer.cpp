@@ -59,11 +59,12 @@ bool SimKernel::fails(Fault fault) {
   return true;
 }
 
-/// How much of a transfer is done: all of it, but for the fault that makes it short.
-std::uint64_t SimKernel::shortened(std::uint64_t bytes) {
-  const std::uint64_t pieces = bytes / machine_.align_bytes;
-  if (pieces < 2 || !fails(Fault::short_transfer)) return bytes;
-  return machine_.align_bytes * (1 + streams_.faults.below(pieces - 1));
+/// How much of a transfer is done: all of it, but for the fault that makes it short. Past the page
+/// cache whole sectors are moved, through it any number of bytes.
+std::uint64_t SimKernel::shortened(const OpenFile& file, std::uint64_t bytes) {
+  const std::uint64_t piece = (file.flags & O_DIRECT) != 0 ? machine_.align_bytes : 1;
+  if (bytes < 2 * piece || !fails(Fault::short_transfer)) return bytes;
+  return piece * (1 + streams_.faults.below(bytes / piece - 1));
 }
 
 Mishap SimKernel::mishap() {
@@ -82,15 +83,16 @@ bool SimKernel::write_back(Inode& inode, std::uint64_t block) {
   return true;
 }
 
-/// The medium goes bad by itself.
+/// The medium goes bad by itself, where there is something on it.
 void SimKernel::damage_some() {
-  const bool rots = fails(Fault::rot);
-  const bool unreadable = fails(Fault::unreadable);
-  if (!rots && !unreadable) return;
+  if (machine_.faults[Fault::rot] + machine_.faults[Fault::unreadable] == 0) return;
   for (const auto& inode : tree_.inodes()) {
-    if (inode->kind() != FileKind::regular) continue;
-    if (rots) inode->rot(streams_.faults);
-    if (unreadable) inode->make_unreadable(streams_.faults.below(blocks_of(inode->bytes()) + 1));
+    if (inode->kind() != FileKind::regular || inode->bytes_on_medium() == 0) continue;
+    // Once: of two the first may damage what would have told of the second.
+    if (fault_log_[Fault::rot] == 0 && fails(Fault::rot)) inode->rot(streams_.faults);
+    if (fails(Fault::unreadable)) {
+      inode->make_unreadable(streams_.faults.below(blocks_of(inode->bytes_on_medium())));
+    }
   }
 }
 
@@ -138,7 +140,7 @@ SimKernel::Started SimKernel::start_read(OpenFile& file, const iovec* iov, int c
   const auto inode = file.inode;
   std::uint64_t bytes = length_of(iov, count);
   bytes = offset < inode->bytes() ? std::min(bytes, inode->bytes() - offset) : 0;
-  bytes = shortened(bytes);
+  bytes = shortened(file, bytes);
   const bool direct = (file.flags & O_DIRECT) != 0;
   std::uint64_t missing_bytes = direct ? bytes : 0;
   bool readable = !direct || inode->readable(offset, bytes);
@@ -154,6 +156,8 @@ SimKernel::Started SimKernel::start_read(OpenFile& file, const iovec* iov, int c
     done_ns += device_.done_at(Transfer::read, missing_bytes, now_ns) - now_ns;
   }
   const std::vector<iovec> to(iov, iov + count);
+  // Until it has come back the memory is the kernel's: who reads it earlier finds anything.
+  for (const iovec& part : to) std::memset(part.iov_base, 0xDB, part.iov_len);
   return {static_cast<std::int64_t>(bytes), done_ns, [inode, to, offset, bytes, direct] {
             std::uint64_t left = bytes;
             std::uint64_t at = offset;
@@ -192,13 +196,20 @@ SimKernel::Started SimKernel::start_write(OpenFile& file, const iovec* iov, int 
     bytes.insert(bytes.end(), from, from + iov[i].iov_len);
   }
   const auto asked = static_cast<std::int64_t>(bytes.size());
-  bytes.resize(shortened(bytes.size()));
+  bytes.resize(shortened(file, bytes.size()));
   const bool full = inode->holes(offset, bytes.size()) > free_bytes();
   if (full || fails(Fault::disk_full)) return {-ENOSPC, now_ns};
   const auto moved = static_cast<std::int64_t>(bytes.size());
   Started started{moved, now_ns + copy_ns(bytes.size())};
   if ((file.flags & O_DIRECT) != 0) {
     started = start_direct_write(*inode, offset, bytes);
+    // The device takes the bytes while the operation lasts: memory that was used again too early is
+    // written as it is by then.
+    started.finish = [first = started.finish, inode, ticket = inode->last_ticket(),
+                      from = std::vector<iovec>(iov, iov + count)] {
+      inode->take_bytes(ticket, from);
+      if (first) first();
+    };
   } else {
     inode->write(offset, bytes);
   }
@@ -227,6 +238,7 @@ std::int64_t SimKernel::pwritev(int fd, const iovec* iov, int count,
   if (file == nullptr) return inside.result(-EBADF);
   inside.about(*file->inode, offset, length_of(iov, count));
   const std::int64_t moved = finish(start_write(*file, iov, count, offset));
+  if ((file->flags & O_DSYNC) != 0) maybe_cut();  // written, and not yet synced
   if (moved <= 0 || (file->flags & O_DSYNC) == 0) return inside.result(moved);
   const auto bytes = static_cast<std::uint64_t>(moved);
   const std::int64_t synced = finish(start_sync(*file, {offset, bytes}));
@@ -264,9 +276,9 @@ SimKernel::Started SimKernel::start_sync(OpenFile& file, Range range) {
   for (const auto& other : tree_.inodes()) {
     covered.emplace_back(other, other->begin_flush(other == inode));
   }
-  return {result, device_.flushed_at(now_ns), [this, covered, now_ns] {
+  return {result, device_.flushed_at(now_ns), [this, covered, inode, now_ns] {
             for (const auto& [other, number] : covered) {
-              note_flushed(now_ns, *other, other->end_flush(number));
+              note_flushed(now_ns, *other, other->end_flush(number, other == inode));
             }
           }};
 }
@@ -371,9 +383,10 @@ int SimKernel::fadvise(int fd, std::uint64_t, std::uint64_t, int advice) noexcep
   Inside inside(*this, Call::fadvise);
   const File file = file_of(fd);
   if (file == nullptr) return inside.result(-EBADF);
-  // What somebody has mapped stays, as it does on Linux.
-  const bool mapped = std::ranges::any_of(
-      mappings_, [&](const Mapping& mapping) { return mapping.file->inode == file->inode; });
+  // What somebody has mapped, and touched since, stays, as it does on Linux.
+  const bool mapped = std::ranges::any_of(mappings_, [&](const Mapping& mapping) {
+    return mapping.file->inode == file->inode && mapping.touched;
+  });
   if (advice == POSIX_FADV_DONTNEED && !mapped) file->inode->evict();
   return inside.result(0);
 }
