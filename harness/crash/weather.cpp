@@ -58,7 +58,7 @@ Machine machine_of(std::uint64_t seed, Weather weather, const StoreKind& kind) {
   faults[Fault::write_error] = 40;
   faults[Fault::flush_error] = 12;
   faults[Fault::read_error] = 60;
-  faults[Fault::disk_full] = 80;
+  faults[Fault::disk_full] = 25;
   faults.revert_after_error = random.one_in(2);
   return machine;
 }

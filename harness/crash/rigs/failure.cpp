@@ -67,9 +67,12 @@ Page filled(char letter) {
   return page;
 }
 
-void count(Refusals& refusals, const Result<void>& result, std::string what) {
+/// Refused for that reason, or it counts as a success: another error may be a chance.
+void count(Refusals& refusals, const Result<void>& result, std::string what,
+           Errc reason = Errc::poisoned) {
   ++refusals.calls;
-  if (result && ++refusals.succeeded == 1) refusals.first = std::move(what);
+  const bool refused = !result && result.error().code == reason;
+  if (!refused && ++refusals.succeeded == 1) refusals.first = std::move(what);
 }
 
 std::string text_of(int result) { return result == 0 ? "ok" : describe(errno); }
@@ -94,7 +97,7 @@ std::expected<Refusals, std::string> poison(const std::string& path, Options opt
   auto reported = write_page(**file, failing_page, filled('n'));
   if (reported) reported = sync(**file);
   Refusals refusals;
-  count(refusals, reported, "the failing write and its sync");
+  count(refusals, reported, "the failing write and its sync", Errc::io);
   if (auto done = ask("heal"); !done) return std::unexpected(done.error());
 
   auto since = (*file)->another();

@@ -154,6 +154,8 @@ std::pair<double, double> read_at_depth(const Model& model, std::uint32_t depth)
   return {ops_done / seconds, static_cast<double>(waited_ns) / 1e9 / ops_done};
 }
 
+// Little's law holds of any queue that is measured right, so it checks the clock and the counting;
+// the device is checked by how much a doubled depth is worth.
 TEST(DeviceModel, depth_follows_littles_law) {
   const Model nvme = *model_of("nvme");
   double before = 0;
