@@ -35,6 +35,42 @@ TEST(Ring, refuses_what_it_does_not_know_and_orders_nothing) {
   EXPECT_EQ(answer([](io_uring_sqe& sqe) { sqe.opcode = IORING_OP_WRITE_FIXED; }), -EFAULT);
 }
 
+/// From submit to completion the memory is the kernel's: used again too early it is written as it
+/// is by then, and a read shows nothing sensible before it has come back.
+TEST(Ring, memory_of_an_operation_under_way_is_not_the_callers) {
+  SimKernel kernel(Machine{});
+  const int fd = kernel.open(path, O_RDWR | O_CREAT | O_DIRECT, 0600);
+  auto ring = kernel.io_uring_setup(8, 0);
+  ASSERT_TRUE(ring);
+  ASSERT_EQ((*ring)->enable(), 0);
+  alignas(4096) std::array<std::byte, 4096> bytes;
+  bytes.fill(std::byte{'1'});
+  const auto submit = [&](unsigned char opcode) {
+    io_uring_sqe* sqe = (*ring)->get_sqe();
+    *sqe = {};
+    sqe->opcode = opcode;
+    sqe->fd = fd;
+    sqe->addr = reinterpret_cast<std::uintptr_t>(bytes.data());
+    sqe->len = bytes.size();
+    // Turns that wait for nothing: by the end of them it has begun.
+    EXPECT_EQ((*ring)->enter(0), 1);
+    for (int turn = 0; turn < 10; ++turn) EXPECT_EQ((*ring)->enter(0), 0);
+  };
+  const auto finish = [&] {
+    EXPECT_EQ((*ring)->enter(1), 0);
+    std::array<io_uring_cqe, 1> done;
+    ASSERT_EQ((*ring)->drain(done), 1U);
+    ASSERT_EQ(done[0].res, 4096);
+  };
+  submit(IORING_OP_WRITE);
+  bytes.fill(std::byte{'2'});
+  finish();
+  submit(IORING_OP_READ);
+  EXPECT_NE(bytes[0], std::byte{'2'}) << "it is not back yet";
+  finish();
+  EXPECT_EQ(bytes[0], std::byte{'2'}) << "what the memory held when the device took it";
+}
+
 TEST(Ring, writes_through_when_the_file_does) {
   SimKernel kernel(Machine{});
   const int fd = kernel.open(path, O_RDWR | O_CREAT | O_DSYNC, 0600);
