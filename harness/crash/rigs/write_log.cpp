@@ -96,11 +96,12 @@ std::vector<std::size_t> cut_points(std::span<const LogEntry> entries) {
     if (points.empty() || points.back() != prefix) points.push_back(prefix);
   };
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    // A flush covers what came before it. That a write is itself durable (FUA) says nothing about
-    // those before, so without a flush all that is known is what was known already.
-    if (!entries[i].flush()) continue;
-    if (entries[i].writes()) add(i);
-    if (!entries[i].writes() || entries[i].fua()) add(i + 1);
+    // After a write past the cache (FUA) everything before it is taken to be there, which a drive
+    // promises of what was flushed only. Device-mapper logs a journal's commit as a flush and then
+    // such a write, so nothing lies between them; without these points the next flush would ask
+    // too early for what the commit has made durable.
+    if (entries[i].flush() && entries[i].writes()) add(i);
+    if (entries[i].flush() || entries[i].fua()) add(i + 1);
   }
   return points;
 }
