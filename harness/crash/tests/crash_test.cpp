@@ -14,10 +14,12 @@ namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint64_t states_wanted = 2'000;  // a sanitizer looks for other mistakes
+constexpr bool counts_faults = false;           // so few seeds need not have seen them all
 #else
 constexpr std::uint64_t states_wanted = 100'000;
+constexpr bool counts_faults = true;
 #endif
-constexpr std::uint64_t seeds_wanted = 200;  // of every weather some
+constexpr std::uint64_t seeds_wanted = 100;  // of every weather some
 
 class OnEveryWay : public ::testing::TestWithParam<Way> {};
 
@@ -54,7 +56,7 @@ TEST_P(OnEveryWay, the_two_page_protocol_survives) {
     ASSERT_FALSE(failure) << text_of(shortest(experiment, *failure), correct(), GetParam().name);
     ASSERT_LT(tally.seeds, states_wanted) << "too few states are distinct";
   }
-  expect_faults(tally, GetParam().options);
+  if (counts_faults) expect_faults(tally, GetParam().options);
   fmt::print("{}: {} distinct states of {} power cuts, {} seeds\n", GetParam().name,
              tally.distinct.size(), tally.cuts, tally.seeds);
 }
