@@ -42,12 +42,43 @@ Result<void> TwoPage::open(const std::string& path, const Options& options) {
     return std::unexpected(
         damaged(0, fmt::format("the file has {} pages and not {}", file_->pages(), file_pages)));
   }
+  bool both = true;
   for (const PageId page : {PageId{0}, PageId{1}}) {
     auto meta = read_meta(page);
     if (!meta) return std::unexpected(meta.error());
+    both = both && *meta;
     if (*meta && (*meta)->number > live_.number) live_ = **meta;
   }
+  return both ? Result<void>() : check_none_is_missing();
+}
+
+// One meta page is torn when the power goes while it is written, and then the other one is whole.
+// If that has gone bad, silence would pass an older commit, or none, off for the last. But data of
+// commit n is written when n - 1 is durable, and no sooner.
+Result<void> TwoPage::check_none_is_missing() {
+  for (PageId page = 2; page < file_pages; ++page) {
+    auto header = read_header(page);
+    if (!header) return std::unexpected(header.error());
+    if (!*header || (*header)->number <= last() + 1) continue;
+    return std::unexpected(
+        damaged(page, fmt::format("of commit {}, and no meta page knows of commit {}",
+                                  (*header)->number, (*header)->number - 1)));
+  }
   return {};
+}
+
+Result<std::optional<TwoPage::Header>> TwoPage::read_header(PageId page) {
+  auto lent = read_page(*file_, page);
+  if (!lent) return std::unexpected(lent.error());
+  return header_of(lent->bytes());
+}
+
+std::optional<TwoPage::Header> TwoPage::header_of(std::span<const std::byte> bytes) {
+  Header header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const auto rest = bytes.subspan(sizeof header.checksum);
+  if (header.checksum != XXH3_64bits(rest.data(), rest.size())) return {};
+  return header;
 }
 
 Result<void> TwoPage::reopen() {
@@ -148,19 +179,17 @@ Result<std::vector<std::byte>> TwoPage::read() {
     auto lent = read_page(*file_, page);
     if (!lent) return std::unexpected(lent.error());
     const auto bytes = lent->bytes();
-    Header header;
-    std::memcpy(&header, bytes.data(), sizeof header);
-    const auto rest = bytes.subspan(sizeof header.checksum);
-    if (header.checksum != XXH3_64bits(rest.data(), rest.size())) {
+    const auto header = header_of(bytes);
+    if (!header) {
       return std::unexpected(
           damaged(page, fmt::format("not whole, and commit {} needs it", last())));
     }
-    if (header.page != place_of(page) || header.number != last()) {
+    if (header->page != place_of(page) || header->number != last()) {
       return std::unexpected(damaged(page, fmt::format("it says that it is page {} of commit {}, "
                                                        "and commit {} needs it",
-                                                       header.page, header.number, last())));
+                                                       header->page, header->number, last())));
     }
-    const auto share = bytes.subspan(sizeof header);
+    const auto share = bytes.subspan(sizeof *header);
     all.insert(all.end(), share.begin(), share.end());
   }
   return all;

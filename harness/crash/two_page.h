@@ -69,6 +69,10 @@ class TwoPage : public Store {
 
  private:
   Result<std::optional<Meta>> read_meta(PageId page);
+  /// Of a data page; nothing when it is not whole.
+  Result<std::optional<Header>> read_header(PageId page);
+  static std::optional<Header> header_of(std::span<const std::byte> bytes);
+  Result<void> check_none_is_missing();
   Error damaged(PageId page, std::string cause) const;
   std::string path_;
   Options options_;

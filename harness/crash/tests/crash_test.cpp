@@ -87,6 +87,35 @@ TEST(WriteThrough, survives_and_its_torn_pages_are_seen) {
   }
 }
 
+/// The meta page that was being written is torn, and the other one has gone bad: the data tells
+/// that there was a commit, and an empty store would be a lie.
+TEST(Damage, of_both_meta_pages_is_not_taken_for_an_empty_store) {
+  for (const std::uint64_t commits : {1U, 2U, 3U}) {
+    os::sim::SimKernel kernel(os::sim::Machine{.seed = commits});
+    Options options;
+    options.kernel = &kernel;
+    {
+      const auto store = correct().make();
+      ASSERT_TRUE(store->open("/store.pa", options));
+      for (std::uint64_t number = 1; number <= commits; ++number)
+        ASSERT_TRUE(store->commit(number));
+    }
+    const int fd = kernel.open("/store.pa", O_RDWR, 0);
+    std::vector<std::byte> noise(2 * options.page_bytes, std::byte{0x5A});
+    const iovec both{noise.data(), noise.size()};
+    ASSERT_EQ(kernel.pwritev(fd, &both, 1, 0), static_cast<std::int64_t>(noise.size()));
+    ASSERT_EQ(kernel.close(fd), 0);
+    const auto store = correct().make();
+    const auto opened = store->open("/store.pa", options);
+    // Of the first commit nobody can tell whether it was finished.
+    EXPECT_EQ(opened.has_value(), commits == 1) << commits << " commits";
+    if (!opened) {
+      EXPECT_NE(opened.error().text().find("no meta page knows of commit"), std::string::npos)
+          << opened.error().text();
+    }
+  }
+}
+
 /// No program survives a disk that lies, and the driver must show it.
 TEST(Lying, flushes_lose_what_the_correct_store_has_acknowledged) {
   for (const Way& way : ways()) {
