@@ -17,6 +17,8 @@ soak_rigs() {
   local out=$1 rig fs result failed=0
   for rig in uml loop dm; do
     for fs in ext4 xfs; do
+      # There flakey alone runs, which is blind for direct and uring: the loop rig has XFS.
+      [[ $rig-$fs != uml-xfs ]] || continue
       heading "Rig $rig on $fs"
       result=0
       "$root/harness/crash/rigs/rig.sh" --program "$root/build/debug/bin/pagealloc_rig" --fs "$fs" \
