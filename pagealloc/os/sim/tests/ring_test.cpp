@@ -1,11 +1,23 @@
 // The ring's own rules, the determinism of everything, and what depth is worth on each device.
 #include <array>
+#include <span>
 
 #include "pagealloc/open.h"
 #include "pagealloc/os/sim/tests/fixture.h"
 
 namespace pagealloc::os::sim {
 namespace {
+
+/// An entry that moves these bytes at the start of the file.
+io_uring_sqe& fill_entry(Ring& ring, unsigned char opcode, int fd, std::span<std::byte> bytes) {
+  io_uring_sqe& sqe = *ring.get_sqe();
+  sqe = {};
+  sqe.opcode = opcode;
+  sqe.fd = fd;
+  sqe.addr = reinterpret_cast<std::uintptr_t>(bytes.data());
+  sqe.len = static_cast<std::uint32_t>(bytes.size());
+  return sqe;
+}
 
 TEST(Ring, refuses_what_it_does_not_know_and_orders_nothing) {
   SimKernel kernel(Machine{});
@@ -15,13 +27,7 @@ TEST(Ring, refuses_what_it_does_not_know_and_orders_nothing) {
   ASSERT_EQ((*ring)->enable(), 0);
   std::array<std::byte, 512> bytes{};
   const auto answer = [&](auto change) {
-    io_uring_sqe* sqe = (*ring)->get_sqe();
-    *sqe = {};
-    sqe->opcode = IORING_OP_WRITE;
-    sqe->fd = fd;
-    sqe->addr = reinterpret_cast<std::uintptr_t>(bytes.data());
-    sqe->len = bytes.size();
-    change(*sqe);
+    change(fill_entry(**ring, IORING_OP_WRITE, fd, bytes));
     EXPECT_EQ((*ring)->enter(1), 1);
     std::array<io_uring_cqe, 1> done;
     EXPECT_EQ((*ring)->drain({done.data(), 1}), 1U);
@@ -46,12 +52,7 @@ TEST(Ring, memory_of_an_operation_under_way_is_not_the_callers) {
   alignas(4096) std::array<std::byte, 4096> bytes;
   bytes.fill(std::byte{'1'});
   const auto submit = [&](unsigned char opcode) {
-    io_uring_sqe* sqe = (*ring)->get_sqe();
-    *sqe = {};
-    sqe->opcode = opcode;
-    sqe->fd = fd;
-    sqe->addr = reinterpret_cast<std::uintptr_t>(bytes.data());
-    sqe->len = bytes.size();
+    (void)fill_entry(**ring, opcode, fd, bytes);
     // Turns that wait for nothing: by the end of them it has begun.
     EXPECT_EQ((*ring)->enter(0), 1);
     for (int turn = 0; turn < 10; ++turn) EXPECT_EQ((*ring)->enter(0), 0);
@@ -80,12 +81,7 @@ TEST(Ring, writes_through_when_the_file_does) {
   ASSERT_EQ((*ring)->enable(), 0);
   std::array<std::byte, 512> bytes;
   bytes.fill(std::byte{'1'});
-  io_uring_sqe* sqe = (*ring)->get_sqe();
-  *sqe = {};
-  sqe->opcode = IORING_OP_WRITE;
-  sqe->fd = fd;
-  sqe->addr = reinterpret_cast<std::uintptr_t>(bytes.data());
-  sqe->len = bytes.size();
+  (void)fill_entry(**ring, IORING_OP_WRITE, fd, bytes);
   ASSERT_EQ((*ring)->enter(1), 1);
   for (unsigned i = 0; i < cuts; ++i) {
     const Image image = kernel.cut(Tearing::sector);
