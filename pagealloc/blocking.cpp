@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "pagealloc/pieces.h"
 #include "pagealloc/uninterrupted.h"
 
 namespace pagealloc::blocking {
@@ -13,24 +14,22 @@ namespace {
 /// Moves the operation's range, however many calls it takes. No progress is the end of the file.
 template <typename Move>
 Outcome move_all(const SharedFile& file, const Op& op, Move move) noexcept {
-  std::byte* memory = op.frame;
-  std::uint64_t offset = file.offset_of(op.page);
-  std::size_t bytes = file.bytes_of(op);
-  while (bytes > 0) {
-    const iovec iov{memory, bytes};
-    const std::int64_t result = move(&iov, offset);
+  const std::size_t bytes = file.bytes_of(op);
+  std::size_t done_bytes = 0;
+  while (done_bytes < bytes) {
+    iovec whole;
+    const auto left = left_of(op, done_bytes, file.geometry().page_bytes, whole);
+    const std::int64_t result = move(left, file.offset_of(op.page) + done_bytes);
     if (result == -EINTR) continue;
     if (result < 0) {
       const int os_error = static_cast<int>(-result);
-      return {file.errc_of_transfer(os_error, bytes == file.bytes_of(op)), os_error};
+      return {file.errc_of_transfer(os_error, done_bytes == 0), os_error};
     }
     auto moved = static_cast<std::size_t>(result);
     // The rest must start aligned again: what came past the last boundary is moved once more.
-    if (moved < bytes) moved -= moved % file.geometry().align_bytes;
+    if (moved < bytes - done_bytes) moved -= moved % file.geometry().align_bytes;
     if (moved == 0) return {Errc::truncated, 0};
-    memory += moved;
-    offset += moved;
-    bytes -= moved;
+    done_bytes += moved;
   }
   return {};
 }
@@ -46,15 +45,15 @@ void advise(SharedFile& file, int fd) noexcept {
 }
 
 Outcome read(SharedFile& file, const Op& op) noexcept {
-  return move_all(file, op, [&](const iovec* iov, std::uint64_t offset) {
-    return file.kernel().preadv(file.fd(), iov, 1, offset);
+  return move_all(file, op, [&](std::span<const iovec> to, std::uint64_t offset) {
+    return file.kernel().preadv(file.fd(), to.data(), static_cast<int>(to.size()), offset);
   });
 }
 
 Outcome write(SharedFile& file, const Op& op) noexcept {
   if (const Outcome filled = fill_holes(file, op); filled.result != Errc::ok) return filled;
-  Outcome outcome = move_all(file, op, [&](const iovec* iov, std::uint64_t offset) {
-    return file.kernel().pwritev(file.fd(), iov, 1, offset);
+  Outcome outcome = move_all(file, op, [&](std::span<const iovec> from, std::uint64_t offset) {
+    return file.kernel().pwritev(file.fd(), from.data(), static_cast<int>(from.size()), offset);
   });
   // A write has no end of file to run into: one that moves nothing has failed.
   if (outcome.result == Errc::truncated) outcome = {Errc::io, EIO};

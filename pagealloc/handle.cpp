@@ -38,6 +38,7 @@ std::size_t Handle::submit(std::span<Op* const> batch) noexcept {
     ++taken;
     ++in_flight_;
     op->done_bytes = 0;
+    op->scattered = false;
     if (op->verb == Verb::read) op->frame = nullptr;
     InFlight::clear(*op);
     start(*op);
@@ -87,8 +88,7 @@ std::byte* Handle::stage(PageId page, std::uint32_t run) noexcept {
 
 void Handle::release(std::byte* frame, std::uint32_t run) noexcept {
   check_thread();
-  // A frame that is not the arena's is the map's, and needs nothing.
-  if (!arena_.owns(frame)) return;
+  if (!arena_.owns(frame)) return give_back(frame);
   assert(arena_.run_at(frame) == run && "released with another run than it was lent with");
   if (arena_.run_at(frame) == run) arena_.give(frame);
 }
@@ -121,7 +121,8 @@ void Handle::finish(Op& op, blocking::Outcome outcome) noexcept {
   if (failed_read || op.verb == Verb::write) {
     const bool from_arena = arena_.owns(op.frame) && arena_.run_at(op.frame) != 0;
     if (from_arena) arena_.give(op.frame);
-    if (from_arena || failed_read || staged_in_place(op)) op.frame = nullptr;
+    const bool spent = from_arena || staged_in_place(op) || spend(op.frame);
+    if (spent || failed_read) op.frame = nullptr;
   }
   shared_->settle(op, outcome.result, outcome.os_error);
   done_.push(op);

@@ -1,5 +1,5 @@
-// What every implementation's handle does alike: the contract's rules around each operation.
-// An implementation says only how an operation starts and how its end is learnt.
+// What every handle does alike, whatever engine moves its bytes and wherever its frames come from:
+// the contract's rules around each operation.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,6 @@ class Handle : public PageFile {
   std::size_t reap(std::span<Op*> done, std::size_t wait_for) noexcept final;
   std::byte* stage(PageId page, std::uint32_t run) noexcept final;
   void release(std::byte* frame, std::uint32_t run) noexcept final;
-  Result<void> resize(std::uint64_t pages) noexcept final { return shared_->resize(pages); }
   std::uint64_t pages() const noexcept final { return shared_->pages(); }
   Errc failed() const noexcept final { return shared_->failed(); }
   std::string_view path() const noexcept final { return shared_->path(); }
@@ -35,6 +34,10 @@ class Handle : public PageFile {
   virtual void punch(Op& op) noexcept = 0;
   /// A frame to become `page`, or nullptr when none is free. The range lies inside the file.
   virtual std::byte* frame_for(PageId page, std::uint32_t run) noexcept = 0;
+  /// Takes back what is not the arena's.
+  virtual void give_back(std::byte* /*frame*/) noexcept {}
+  /// Takes back what was staged for a write that has been refused; false: it was not.
+  virtual bool spend(std::byte* /*frame*/) noexcept { return false; }
   /// Brings operations to their end until `wanted` of them wait in done(), or none is left.
   virtual void advance(std::size_t wanted) noexcept = 0;
 
@@ -43,7 +46,7 @@ class Handle : public PageFile {
   /// The end of an operation: its result, its frames, its place in done(). Owner's thread only.
   void finish(Op& op, blocking::Outcome outcome) noexcept;
   bool staged_in_place(const Op& op) const noexcept;
-  /// For destructors of implementations that work in the background: waits for all in flight.
+  /// For destructors: waits for all in flight.
   void drain() noexcept;
 
   SharedFile& shared() const noexcept { return *shared_; }

@@ -5,10 +5,10 @@
 
 #include <array>
 
-#include "impl_direct/file.h"
-#include "impl_mmap/file.h"
-#include "impl_pread/file.h"
-#include "impl_uring/file.h"
+#include "impl_direct/engine.h"
+#include "impl_mmap/engine.h"
+#include "impl_pread/engine.h"
+#include "impl_uring/engine.h"
 
 namespace pagealloc {
 

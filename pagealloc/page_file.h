@@ -44,6 +44,7 @@ struct Geometry {
 struct alignas(64) Op {
   Verb verb = Verb::read;
   Errc result = Errc::ok;  ///< out, valid when reaped
+  bool scattered = false;  // the library's: `frame` is the first of `run` pieces (io_engine.h)
   std::uint32_t run = 1;   ///< consecutive pages, contiguous in memory; sync ignores it
   PageId page = 0;         ///< the first one; sync ignores it
   /// read: out, the lent frame; give it back with release(). write: in, the staged frame (spent:

@@ -10,6 +10,27 @@ using os::Call;
 
 /// Looks at the entries just before they are submitted. One that is to fail becomes a NOP whose
 /// completion is given the error.
+namespace {
+
+std::size_t length_of(std::span<const iovec> pieces) {
+  std::size_t bytes = 0;
+  for (const iovec& piece : pieces) bytes += piece.iov_len;
+  return bytes;
+}
+
+/// The first so many bytes of them.
+std::vector<iovec> cut(std::span<const iovec> pieces, std::size_t bytes) {
+  std::vector<iovec> some;
+  for (const iovec& piece : pieces) {
+    if (bytes == 0) break;
+    some.push_back({piece.iov_base, std::min(piece.iov_len, bytes)});
+    bytes -= some.back().iov_len;
+  }
+  return some;
+}
+
+}  // namespace
+
 class TestRing final : public os::Ring {
  public:
   TestRing(TestKernel& kernel, std::unique_ptr<os::Ring> base)
@@ -35,7 +56,9 @@ class TestRing final : public os::Ring {
     const int fault = kernel_.note({.call = Call::io_uring_enter});
     if (fault < 0) return fault;
     for (io_uring_sqe* sqe : std::exchange(filled_, {})) look_at(*sqe);
-    return base_->enter(wait_for);
+    const int entered = base_->enter(wait_for);
+    cut_.clear();  // the kernel has its own copies by now (IORING_FEAT_SUBMIT_STABLE)
+    return entered;
   }
   unsigned drain(std::span<io_uring_cqe> done) noexcept override {
     const Uncounted pause;
@@ -55,6 +78,11 @@ class TestRing final : public os::Ring {
   void look_at(io_uring_sqe& sqe) {
     Record record{.call = Call::count, .offset = sqe.off, .bytes = sqe.len};
     switch (sqe.opcode) {
+      case IORING_OP_READV:
+      case IORING_OP_WRITEV:
+        record.call = sqe.opcode == IORING_OP_READV ? Call::preadv : Call::pwritev;
+        record.bytes = length_of(pieces_of(sqe));
+        break;
       case IORING_OP_READ:
       case IORING_OP_READ_FIXED:
         record.call = Call::preadv;
@@ -80,12 +108,20 @@ class TestRing final : public os::Ring {
       sqe = {};
       sqe.opcode = IORING_OP_NOP;
       sqe.user_data = user_data;
+    } else if (sqe.opcode == IORING_OP_READV || sqe.opcode == IORING_OP_WRITEV) {
+      cut_.push_back(cut(pieces_of(sqe), kernel_.shortened(record.bytes)));
+      sqe.addr = reinterpret_cast<std::uintptr_t>(cut_.back().data());
+      sqe.len = static_cast<std::uint32_t>(cut_.back().size());
     } else if (record.call == Call::preadv || record.call == Call::pwritev) {
       sqe.len = static_cast<std::uint32_t>(kernel_.shortened(sqe.len));
     }
   }
+  static std::span<const iovec> pieces_of(const io_uring_sqe& sqe) {
+    return {reinterpret_cast<const iovec*>(sqe.addr), sqe.len};
+  }
 
   TestKernel& kernel_;
+  std::deque<std::vector<iovec>> cut_;  // what shortened entries point to
   std::unique_ptr<os::Ring> base_;
   std::vector<io_uring_sqe*> filled_;
   std::vector<std::pair<std::uint64_t, int>> failed_;
@@ -181,22 +217,23 @@ int TestKernel::open(const char* path, int flags, unsigned mode) noexcept {
 
 std::int64_t TestKernel::preadv(int fd, const iovec* iov, int n, std::uint64_t offset) noexcept {
   const Uncounted pause;
-  const int fault = note({.call = Call::preadv, .fd = fd, .offset = offset, .bytes = iov->iov_len});
+  const std::span<const iovec> pieces(iov, static_cast<std::size_t>(n));
+  const std::size_t bytes = length_of(pieces);
+  const int fault = note({.call = Call::preadv, .fd = fd, .offset = offset, .bytes = bytes});
   if (fault < 0) return fault;
   hold_reads_.wait(true);
-  if (n != 1) return base_.preadv(fd, iov, n, offset);
-  const iovec part{iov->iov_base, shortened(iov->iov_len)};
-  return base_.preadv(fd, &part, 1, offset);
+  const auto some = cut(pieces, shortened(bytes));
+  return base_.preadv(fd, some.data(), static_cast<int>(some.size()), offset);
 }
 
 std::int64_t TestKernel::pwritev(int fd, const iovec* iov, int n, std::uint64_t offset) noexcept {
   const Uncounted pause;
-  const int fault =
-      note({.call = Call::pwritev, .fd = fd, .offset = offset, .bytes = iov->iov_len});
+  const std::span<const iovec> pieces(iov, static_cast<std::size_t>(n));
+  const std::size_t bytes = length_of(pieces);
+  const int fault = note({.call = Call::pwritev, .fd = fd, .offset = offset, .bytes = bytes});
   if (fault < 0) return fault;
-  if (n != 1) return base_.pwritev(fd, iov, n, offset);
-  const iovec part{iov->iov_base, shortened(iov->iov_len)};
-  return base_.pwritev(fd, &part, 1, offset);
+  const auto some = cut(pieces, shortened(bytes));
+  return base_.pwritev(fd, some.data(), static_cast<int>(some.size()), offset);
 }
 
 void TestKernel::enter_sync() {

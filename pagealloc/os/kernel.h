@@ -96,12 +96,12 @@ class Background {
   virtual void step() noexcept = 0;
 };
 
-/// Threads that call Background::step() once for each piece posted. All functions belong to one
-/// thread, the owner. Destroying it finishes the pieces already posted, then joins.
+/// Threads that call Background::step() once for each piece posted. All functions but post() belong
+/// to one thread, the owner. Destroying it finishes the pieces already posted, then joins.
 class Workers {
  public:
   virtual ~Workers() = default;
-  /// Announces `pieces` new pieces of work.
+  /// Announces `pieces` new pieces of work. Any thread may.
   virtual void post(unsigned pieces) noexcept = 0;
   /// Does one posted piece on the calling thread; false when none is waiting to be done.
   virtual bool help() noexcept = 0;

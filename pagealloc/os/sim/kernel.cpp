@@ -87,6 +87,16 @@ void SimKernel::remove(const std::string& path) {
   tree_.sync_all();
 }
 
+void SimKernel::make_unreadable(const std::string& path, std::uint64_t block) {
+  const std::lock_guard lock(mutex_);
+  tree_.names().at(normal_path(path))->make_unreadable(block);
+}
+
+void SimKernel::set_faults(const FaultRates& faults) {
+  const std::lock_guard lock(mutex_);
+  machine_.faults = faults;
+}
+
 std::uint64_t SimKernel::next_random() {
   return streams_.schedule.next() ^ streams_.faults.next() ^ streams_.write_back.next() ^
          streams_.power.next();
@@ -319,10 +329,10 @@ void SimKernel::unguard(void* address) noexcept { linux_kernel().unguard(address
 // --- Threads, rings, counters -------------------------------------------------------------------
 
 std::expected<std::unique_ptr<Ring>, int> SimKernel::io_uring_setup(unsigned entries,
-                                                                    unsigned) noexcept {
+                                                                    unsigned flags) noexcept {
   Inside inside(*this, Call::io_uring_setup);
   if (machine_.refuses_ring) return std::unexpected(inside.result(-EPERM));
-  return std::make_unique<SimRing>(*this, entries);
+  return std::make_unique<SimRing>(*this, entries, flags);
 }
 
 std::unique_ptr<Workers> SimKernel::start(Background& work, unsigned threads) noexcept {

@@ -64,6 +64,10 @@ class SimKernel final : public Kernel {
   /// A file, directory, link or FIFO that is there already, durable; and gone again.
   void make(const std::string& path, FileKind kind, const std::string& target = {});
   void remove(const std::string& path);
+  /// This block of a file that is there cannot be read any more, until it is written.
+  void make_unreadable(const std::string& path, std::uint64_t block);
+  /// What goes wrong from now on.
+  void set_faults(const FaultRates& faults);
   Trace& trace() { return trace_; }
   /// Has somebody been told of an error while the page cache still has bytes that are clean and on
   /// no medium?

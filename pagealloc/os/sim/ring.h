@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "pagealloc/os/sim/kernel.h"
@@ -12,7 +13,8 @@ namespace pagealloc::os::sim {
 
 class SimRing final : public Ring {
  public:
-  SimRing(SimKernel& kernel, unsigned entries) : kernel_(kernel), entries_(entries) {
+  SimRing(SimKernel& kernel, unsigned entries, unsigned flags)
+      : kernel_(kernel), entries_(entries), flags_(flags) {
     queue_.reserve(entries);
   }
   ~SimRing() override;
@@ -25,24 +27,43 @@ class SimRing final : public Ring {
   unsigned drain(std::span<io_uring_cqe> done) noexcept override;
 
  private:
-  void begin(const io_uring_sqe& sqe);
+  /// What was submitted. The kernel has copies of its own from then on, of the pieces as well.
+  struct Entry {
+    io_uring_sqe sqe;
+    std::vector<iovec> pieces;  // of memory; none of a sync or of fallocate
+    std::uint64_t bytes;
+    SimKernel::File file;  // nullptr: there is none
+  };
+  using EntryPtr = std::shared_ptr<const Entry>;
+  EntryPtr take(const io_uring_sqe& sqe);
+  void begin(const EntryPtr& entry);
   SimKernel::File file_of(const io_uring_sqe& sqe);
-  int refusal(const io_uring_sqe& sqe) const;
-  SimKernel::Started start(const io_uring_sqe& sqe, SimKernel::OpenFile& file);
-  void start_now(const io_uring_sqe& sqe, const SimKernel::File& file);
-  void sync_after_write(const io_uring_sqe& sqe, const SimKernel::File& file, std::int64_t moved);
-  void complete(const io_uring_sqe& sqe, std::int64_t result);
-  void note(const char* what, const io_uring_sqe& sqe, std::int64_t result);
+  int refusal(const Entry& entry) const;
+  SimKernel::Started start(const Entry& entry);
+  void start_now(const EntryPtr& entry);
+  void sync_after_write(const EntryPtr& entry, std::int64_t moved);
+  void complete(const EntryPtr& entry, std::int64_t result);
+  void note(const char* what, const Entry& entry, std::int64_t result);
   bool registered(const void* address, std::uint64_t bytes) const;
 
   SimKernel& kernel_;
+  /// A thread of the host, or a fiber of the machine.
+  struct Thread {
+    const void* fiber = nullptr;
+    std::thread::id id;
+    bool operator==(const Thread&) const = default;
+  };
+  static Thread this_thread();
+
   unsigned entries_;
+  unsigned flags_;
   bool enabled_ = false;
+  Thread issuer_;  // of IORING_SETUP_SINGLE_ISSUER: who enabled it
   std::vector<io_uring_sqe> queue_;
   std::vector<SimKernel::File> files_;
   std::vector<iovec> buffers_;
   struct Done {
-    io_uring_sqe sqe;
+    EntryPtr entry;
     std::int32_t result;
   };
   std::deque<Done> completions_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 #include "pagealloc/os/sim/inside.h"
@@ -135,7 +136,7 @@ std::int64_t SimKernel::finish(const Started& started) {
 SimKernel::Started SimKernel::start_read(OpenFile& file, const iovec* iov, int count,
                                          std::uint64_t offset) {
   const std::uint64_t now_ns = scheduler_.now_ns() + call_ns;
-  if (!aligned(file, iov, count, offset)) return {-EINVAL, now_ns};
+  if (!aligned(file, iov, count, offset) || count > IOV_MAX) return {-EINVAL, now_ns};
   if (fails(Fault::interrupted)) return {-EINTR, now_ns};
   const auto inode = file.inode;
   std::uint64_t bytes = length_of(iov, count);
@@ -186,7 +187,7 @@ SimKernel::Started SimKernel::start_write(OpenFile& file, const iovec* iov, int 
                                           std::uint64_t offset) {
   const std::uint64_t now_ns = scheduler_.now_ns() + call_ns;
   if ((file.flags & O_ACCMODE) == O_RDONLY) return {-EBADF, now_ns};
-  if (!aligned(file, iov, count, offset)) return {-EINVAL, now_ns};
+  if (!aligned(file, iov, count, offset) || count > IOV_MAX) return {-EINVAL, now_ns};
   if (fails(Fault::interrupted)) return {-EINTR, now_ns};
   const auto inode = file.inode;
   inode->collect_stores();

@@ -1,8 +1,9 @@
-#include "impl_mmap/file.h"
+#include "impl_mmap/engine.h"
 
 #include <algorithm>
 #include <cstring>
 
+#include "pagealloc/file_on.h"
 #include "pagealloc/uninterrupted.h"
 
 namespace pagealloc::impl_mmap {
@@ -24,9 +25,7 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
   if (!shared) return std::unexpected(shared.error());
   auto map = Map::make(**shared);
   if (!map) return std::unexpected(map.error());
-  auto file = File::make(*shared, std::move(*map));
-  if (file) (*shared)->keep();
-  return file;
+  return file_on(Engine::make(*shared, std::move(*map)));
 }
 
 Result<std::shared_ptr<Map>> Map::make(SharedFile& shared) {
@@ -68,69 +67,48 @@ Map::~Map() {
   assert(result == 0);
 }
 
-Result<std::unique_ptr<PageFile>> File::make(std::shared_ptr<SharedFile> shared,
-                                             std::shared_ptr<Map> map) {
-  auto arena = FrameArena::make(shared->kernel(), shared->geometry().frames,
-                                shared->geometry().page_bytes, shared->path());
-  if (!arena) return std::unexpected(arena.error());
-  return std::make_unique<File>(std::move(shared), std::move(*arena), std::move(map));
+Result<std::unique_ptr<IoEngine>> Engine::make(std::shared_ptr<SharedFile> shared,
+                                               std::shared_ptr<Map> map) {
+  return std::make_unique<Engine>(std::move(shared), std::move(map));
 }
 
-File::File(std::shared_ptr<SharedFile> shared, FrameArena arena, std::shared_ptr<Map> map)
-    : Handle(std::move(shared), std::move(arena)), map_(std::move(map)) {
-  geometry_.base = map_->base();
+Result<std::unique_ptr<IoEngine>> Engine::another() noexcept { return make(share(), map_); }
+
+// Reads are not among them: whoever has the map's base needs no transfer.
+void Engine::begin(Op& op) noexcept {
+  const bool stores = shared().options().write_path == WritePath::map;
+  if (stores && op.verb == Verb::write) return end(op, write(op));
+  if (stores && op.verb == Verb::sync && shared().bytes() > 0) return end(op, sync());
+  end(op, blocking::execute(shared(), op));
 }
-
-File::~File() { drain(); }
-
-Result<std::unique_ptr<PageFile>> File::another() noexcept { return make(share(), map_); }
 
 // On the map path the page itself is lent for writing, unless it may be a hole: a store into a
 // hole of a full disk would be a SIGBUS, where a write can still say "disk full". Nor when the file
 // has failed: the write will be refused, and by then the stores would be in the file.
-std::byte* File::frame_for(PageId page, std::uint32_t run) noexcept {
+std::byte* Engine::page_in_place(PageId page) noexcept {
   const bool in_place = shared().options().write_path == WritePath::map && !shared().sparse() &&
-                        !geometry().read_only && shared().failed() == Errc::ok;
-  return in_place ? address_of(page) : arena().take(run);
+                        !shared().geometry().read_only && shared().failed() == Errc::ok;
+  return in_place ? address_of(page) : nullptr;
 }
 
-// No copy and no call: the first touch faults, and the kernel reads. What can be started early is
-// the way from memory to the processor: with eight warm pages offered at once, asking for their
-// first lines takes a page from 570 to 370 ns. An address that is not mapped yet is ignored by it.
-void File::read(Op& op) noexcept {
-  constexpr std::size_t line_bytes = 64;
-  constexpr std::size_t lines = 4;
-  op.frame = address_of(op.page);
-  for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(op.frame + i * line_bytes);
-  finish(op, {});
-}
-
-void File::write(Op& op) noexcept {
-  if (shared().options().write_path == WritePath::pwrite) return begin(op);
-  if (op.frame == address_of(op.page)) return finish(op, {});  // the stores were the write
+blocking::Outcome Engine::write(const Op& op) noexcept {
+  if (op.frame == address_of(op.page)) return {};  // the stores were the write
   if (const auto filled = blocking::fill_holes(shared(), op); filled.result != Errc::ok) {
-    return finish(op, filled);
+    return filled;
   }
   std::memcpy(address_of(op.page), op.frame, shared().bytes_of(op));
   const Errc state = shared().failed();  // the copy may have run into the end of the file
-  finish(op, {state == Errc::poisoned ? Errc::ok : state, 0});
+  return {state == Errc::poisoned ? Errc::ok : state, 0};
 }
 
-// On the map path msync over the whole file: the kernel finds the dirty pages by itself, and asking
-// per page would flush the drive once for each. It is fdatasync for mapped stores (msync(2)).
-void File::sync(Op& op) noexcept {
-  if (shared().options().write_path == WritePath::pwrite || shared().bytes() == 0) return begin(op);
+// msync over the whole file: the kernel finds the dirty pages by itself, and asking per page would
+// flush the drive once for each. It is fdatasync for mapped stores (msync(2)).
+blocking::Outcome Engine::sync() noexcept {
   const int result = shared().sync_group().run([&] {
     return uninterrupted(
         [&] { return shared().kernel().msync(map_->base(), shared().bytes(), MS_SYNC); });
   });
-  finish(op, result < 0 ? blocking::Outcome{Errc::io, -result} : blocking::Outcome{});
+  return result < 0 ? blocking::Outcome{Errc::io, -result} : blocking::Outcome{};
 }
-
-void File::punch(Op& op) noexcept { begin(op); }
-
-void File::begin(Op& op) noexcept { finish(op, blocking::execute(shared(), op)); }
-
-void File::advance(std::size_t) noexcept {}  // every operation ended where it began
 
 }  // namespace pagealloc::impl_mmap

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string_view>
 
-#include "pagealloc/handle.h"
+#include "pagealloc/io_engine.h"
 
 namespace pagealloc::impl_mmap {
 
@@ -30,22 +30,20 @@ class Map {
   std::size_t bytes_;
 };
 
-class File final : public Handle {
+class Engine final : public IoEngine {
  public:
-  static Result<std::unique_ptr<PageFile>> make(std::shared_ptr<SharedFile> shared,
+  static Result<std::unique_ptr<IoEngine>> make(std::shared_ptr<SharedFile> shared,
                                                 std::shared_ptr<Map> map);
-  File(std::shared_ptr<SharedFile> shared, FrameArena arena, std::shared_ptr<Map> map);
-  ~File() override;
-  Result<std::unique_ptr<PageFile>> another() noexcept override;
+  Engine(std::shared_ptr<SharedFile> shared, std::shared_ptr<Map> map)
+      : IoEngine(std::move(shared)), map_(std::move(map)) {}
+  Result<std::unique_ptr<IoEngine>> another() noexcept override;
+  void begin(Op& op) noexcept override;
+  const std::byte* base() const noexcept override { return map_->base(); }
+  std::byte* page_in_place(PageId page) noexcept override;
 
  private:
-  std::byte* frame_for(PageId page, std::uint32_t run) noexcept override;
-  void read(Op& op) noexcept override;
-  void write(Op& op) noexcept override;
-  void sync(Op& op) noexcept override;
-  void punch(Op& op) noexcept override;
-  void begin(Op& op) noexcept;
-  void advance(std::size_t wanted) noexcept override;
+  blocking::Outcome write(const Op& op) noexcept;
+  blocking::Outcome sync() noexcept;
   std::byte* address_of(PageId page) const noexcept {
     return map_->base() + shared().offset_of(page);
   }

@@ -1,0 +1,28 @@
+#include "impl_direct/engine.h"
+
+#include "pagealloc/file_on.h"
+
+namespace pagealloc::impl_direct {
+
+Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& options) {
+  if (options.direct == Direct::off) {
+    return std::unexpected(
+        Error{.code = Errc::bad_argument,
+              .path = std::string(path),
+              .cause = "direct means O_DIRECT; pread is the one with the page cache"});
+  }
+  auto shared = SharedFile::open(path, options, Direct::require);
+  if (!shared) return std::unexpected(shared.error());
+  return file_on(Engine::make(*shared));
+}
+
+Result<std::unique_ptr<IoEngine>> Engine::make(std::shared_ptr<SharedFile> shared) {
+  return std::make_unique<Engine>(std::move(shared));
+}
+
+Result<std::unique_ptr<IoEngine>> Engine::another() noexcept { return make(share()); }
+
+// O_DIRECT passes the page cache by, not the drive's own cache: a sync is needed all the same.
+void Engine::begin(Op& op) noexcept { end(op, blocking::execute(shared(), op)); }
+
+}  // namespace pagealloc::impl_direct
