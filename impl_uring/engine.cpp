@@ -37,15 +37,22 @@ std::string why_refused(os::Kernel& kernel, int os_error) {
   return "not available here: io_uring is refused, as a container's seccomp filter does";
 }
 
+unsigned entries_of(const Options& options) {
+  return options.depth + (options.cache.bytes == 0 ? 0 : cache_transfers_max);
+}
+
 Result<std::unique_ptr<os::Ring>> make_ring(os::Kernel& kernel, std::string_view path,
                                             const Options& options) {
   // Best first. One issuer and deferred task work (6.1): completions are processed when their owner
-  // asks, not by interrupting it. Cooperative (5.19): at the owner's next system call.
+  // asks, not by interrupting it. Cooperative (5.19): at the owner's next system call. Not the
+  // first with a cache: a handle that nothing is in flight on may be closed by any thread (clause
+  // 14), and it may have read ahead.
   constexpr std::array<unsigned, 3> flags_best_first = {
       IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_COOP_TASKRUN, 0};
+  const bool cached = options.cache.bytes != 0;
   int result = -EINVAL;
-  for (const unsigned flags : flags_best_first) {
-    auto ring = kernel.io_uring_setup(options.depth, flags);
+  for (const unsigned flags : std::span(flags_best_first).subspan(cached ? 1 : 0)) {
+    auto ring = kernel.io_uring_setup(entries_of(options), flags);
     if (ring) return std::move(*ring);
     result = ring.error();
     if (result != -EINVAL) break;

@@ -37,6 +37,8 @@ const char* useless_option(const Options& options) {
   if (options.impl != "uring" && options.registered_buffers != defaults.registered_buffers) {
     return "registered_buffers";
   }
+  const bool kernel_caches = options.impl == "pread" || options.impl == "mmap";
+  if (kernel_caches && options.cache.bytes != 0) return "cache";
   return nullptr;
 }
 

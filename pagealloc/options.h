@@ -24,6 +24,21 @@ enum class WritePath : std::uint8_t {
   map,     ///< stores into the map itself, made durable by msync
 };
 
+/// Which page of a cache makes room for the next one (cache/replacement.h).
+enum class Eviction : std::uint8_t { clock, lru, s3_fifo, two_q };
+
+/// A cache of the file's own, in place of the kernel's: for direct and uring. With registered
+/// buffers each handle of uring pins all of it, which RLIMIT_MEMLOCK counts each time.
+struct CacheOptions {
+  std::uint64_t bytes = 0;  ///< of frames, shared by all handles; 0: no cache
+  Eviction eviction = Eviction::s3_fifo;
+  std::uint32_t readahead_bytes = 1U << 20;  ///< the farthest; 0: none
+  std::uint32_t cluster_bytes = 0;  ///< a miss reads its neighbours too, up to this; 0: none
+};
+
+/// More operations than Options::depth that a cache may have under way.
+inline constexpr std::uint32_t cache_transfers_max = 64;
+
 inline constexpr std::uint32_t page_bytes_min = 512;
 inline constexpr std::uint32_t page_bytes_max = 65536;
 
@@ -51,6 +66,7 @@ struct Options {
   std::uint64_t map_reserve_bytes = 0;
   /// uring only: pin the frames once, at open. Needs RLIMIT_MEMLOCK >= frames * page_bytes.
   bool registered_buffers = true;
+  CacheOptions cache = {};  ///< direct and uring only
 
   os::Kernel* kernel = nullptr;  ///< nullptr: the Linux that runs this process
 };

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <utility>
 
+#include "pagealloc/cache/counters.h"
 #include "pagealloc/error.h"
 
 namespace pagealloc {
@@ -106,6 +107,10 @@ class PageFile {
   virtual Errc failed() const noexcept = 0;
   /// The path given to open(). Valid as long as the handle.
   virtual std::string_view path() const noexcept = 0;
+
+  /// What the file's own cache has done, for all handles together; zeros when it has none. Of hits
+  /// other handles may have some still to tell.
+  virtual CacheCounters cache_counters() const noexcept { return {}; }
 
   const Geometry& geometry() const noexcept { return geometry_; }
 

@@ -20,6 +20,9 @@ const std::vector<Way>& ways() {
     add("direct", "direct", [](Options&) {});
     add("uring", "uring", [](Options&) {});
     add("uring_buffered", "uring", [](Options& o) { o.direct = Direct::off; });
+    // Small, so that pages come and go.
+    add("direct_cached", "direct", [](Options& o) { o.cache.bytes = 128 * o.page_bytes; });
+    add("uring_cached", "uring", [](Options& o) { o.cache.bytes = 128 * o.page_bytes; });
     return list;
   }();
   return all;

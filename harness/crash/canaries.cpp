@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "harness/crash/two_page.h"
+#include "harness/crash/two_handles.h"
 
 namespace pagealloc::crash {
 
@@ -162,24 +162,26 @@ constexpr std::array kinds = {
     StoreKind{"directory-never-synced", "a new file's name is durable after its directory's fsync",
               "a", 10, make<DirectoryNeverSynced>, TwoPage::contents},
     StoreKind{"short-taken-for-whole", "a write may be short, and the rest of it is to be written",
-              "b", 10, make<TwoPage>, TwoPage::contents, true},
+              "be", 10, make<TwoPage>, TwoPage::contents, true},
     StoreKind{"page-number-missing",
               "a page written to another's place passes when the checksum is not over its number",
               "g", 150, make<PageNumberMissing>, TwoPage::contents},
     StoreKind{"damage-taken-for-empty", "a page that cannot be read, or is not whole, is an error",
               "g", 500, make<DamageTakenForEmpty>, TwoPage::contents},
     StoreKind{"direct-taken-for-durable", "O_DIRECT passes the page cache by, not the drive's",
-              "ab", 10, make<DirectTakenForDurable>, TwoPage::contents},
+              "abi", 10, make<DirectTakenForDurable>, TwoPage::contents},
     StoreKind{"recovered-not-synced",
               "what a reader was shown after a process died must survive the power cut after that",
               "i", 50, make<RecoveredNotSynced>, TwoPage::contents},
 };
 
 constexpr StoreKind right{"two-page", "", "", 0, make<TwoPage>, TwoPage::contents};
+constexpr StoreKind right_on_two{"two-handles", "", "", 0, make<TwoHandles>, TwoPage::contents};
 
 }  // namespace
 
 const StoreKind& correct() { return right; }
+const StoreKind& correct_on_two_handles() { return right_on_two; }
 std::span<const StoreKind> canaries() { return kinds; }
 
 }  // namespace pagealloc::crash

@@ -7,8 +7,9 @@
 
 namespace pagealloc::crash {
 
-/// The correct one, which must survive.
+/// The correct ones, which must survive: on one handle, and on two.
 const StoreKind& correct();
+const StoreKind& correct_on_two_handles();
 std::span<const StoreKind> canaries();
 
 }  // namespace pagealloc::crash

@@ -109,6 +109,10 @@ class Run {
     options.depth = 4;
     options.frames = 8;
     if (options.impl == "mmap") options.map_reserve_bytes = 1U << 20;
+    if (options.cache.bytes != 0) {  // what is staged drives out what was read
+      options.frames = 2;
+      options.cache.bytes = (6 + seed_ % 2 * 2) * options.page_bytes;
+    }
     bounds.acknowledged -= std::min(bounds.acknowledged, silent_losses_);
     return look(*experiment_.kind, store, store_path, options, bounds);
   }

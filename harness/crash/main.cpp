@@ -34,7 +34,9 @@ struct Arguments {
 volatile std::sig_atomic_t interrupted = 0;
 
 const StoreKind* kind_of(const std::string& name) {
-  if (name == correct().name) return &correct();
+  for (const StoreKind* kind : {&correct(), &correct_on_two_handles()}) {
+    if (name == kind->name) return kind;
+  }
   for (const StoreKind& kind : canaries()) {
     if (kind.name == name) return &kind;
   }
@@ -151,7 +153,8 @@ int run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   using namespace pagealloc::crash;
   Arguments arguments;
-  std::vector<std::string> stores = {std::string(correct().name)};
+  std::vector<std::string> stores = {std::string(correct().name),
+                                     std::string(correct_on_two_handles().name)};
   std::vector<std::string> names;
   for (const StoreKind& kind : canaries()) stores.emplace_back(kind.name);
   for (const pagealloc::Way& way : pagealloc::ways()) names.emplace_back(way.name);

@@ -35,12 +35,12 @@ Result<void> TwoPage::open(const std::string& path, const Options& options) {
   options_.page_bytes = page_bytes;
   if (auto good = reopen(); !good) return good;
   if (file_->pages() == 0) {
-    if (auto grown = file_->resize(file_pages); !grown) return grown;
+    if (auto grown = file_->resize(length_pages()); !grown) return grown;
     if (auto durable = sync(*file_); !durable) return durable;
   }
-  if (file_->pages() != file_pages) {
-    return std::unexpected(
-        damaged(0, fmt::format("the file has {} pages and not {}", file_->pages(), file_pages)));
+  if (file_->pages() != length_pages()) {
+    return std::unexpected(damaged(
+        0, fmt::format("the file has {} pages and not {}", file_->pages(), length_pages())));
   }
   bool both = true;
   for (const PageId page : {PageId{0}, PageId{1}}) {
@@ -68,7 +68,7 @@ Result<void> TwoPage::check_none_is_missing() {
 }
 
 Result<std::optional<TwoPage::Header>> TwoPage::read_header(PageId page) {
-  auto lent = read_page(*file_, page);
+  auto lent = read_page(reader(), page);
   if (!lent) return std::unexpected(lent.error());
   return header_of(lent->bytes());
 }
@@ -90,7 +90,7 @@ Result<void> TwoPage::reopen() {
 }
 
 Result<std::optional<TwoPage::Meta>> TwoPage::read_meta(PageId page) {
-  auto lent = read_page(*file_, page);
+  auto lent = read_page(reader(), page);
   if (!lent) return std::unexpected(lent.error());
   Meta meta;
   std::memcpy(&meta, lent->bytes().data(), sizeof meta);
@@ -131,11 +131,11 @@ Result<TwoPage::DataWrites> TwoPage::stage_data(std::uint64_t number) {
   for (std::size_t i = 0; i < data_pages; ++i) {
     Op& op = writes[i];
     op = Op{.verb = Verb::write, .page = data_page_of(number) + i};
-    op.frame = file_->stage(op.page, 1);
+    op.frame = writer().stage(op.page, 1);
     if (op.frame == nullptr) {
-      for (std::size_t j = 0; j < i; ++j) file_->release(writes[j].frame, 1);
+      for (std::size_t j = 0; j < i; ++j) writer().release(writes[j].frame, 1);
       op.result = Errc::no_frames;
-      return std::unexpected(error_of(*file_, op));
+      return std::unexpected(error_of(writer(), op));
     }
     Header header{.page = place_of(op.page), .number = number};
     std::memcpy(op.frame, &header, sizeof header);
@@ -148,14 +148,14 @@ Result<TwoPage::DataWrites> TwoPage::stage_data(std::uint64_t number) {
 }
 
 Result<void> TwoPage::carry_out(std::span<Op* const> ops) {
-  std::size_t taken = file_->submit(ops);
+  std::size_t taken = writer().submit(ops);
   Op* done[1];
   for (std::size_t back = 0; back < ops.size();) {
-    back += file_->reap(done, 1);
-    if (taken < ops.size()) taken += file_->submit(ops.subspan(taken));
+    back += writer().reap(done, 1);
+    if (taken < ops.size()) taken += writer().submit(ops.subspan(taken));
   }
   for (const Op* op : ops) {
-    if (op->result != Errc::ok) return std::unexpected(error_of(*file_, *op));
+    if (op->result != Errc::ok) return std::unexpected(error_of(writer(), *op));
   }
   return {};
 }
@@ -164,7 +164,7 @@ Result<void> TwoPage::write_meta(std::uint64_t number) {
   const PageId page = meta_page_of(number);
   written_ = {.page = place_of(page), .number = number, .data_page = data_page_of(number)};
   written_.checksum = checksum_of(written_);
-  return write_page(*file_, page, std::as_bytes(std::span(&written_, 1)));
+  return put_meta(page, std::as_bytes(std::span(&written_, 1)));
 }
 
 // --- Reading ------------------------------------------------------------------------------------
@@ -173,10 +173,10 @@ Result<std::vector<std::byte>> TwoPage::read() {
   std::vector<std::byte> all;
   if (last() == 0) return all;
   for (PageId page = live_.data_page; page < live_.data_page + data_pages; ++page) {
-    if (page >= file_->pages()) {
+    if (page >= reader().pages()) {
       return std::unexpected(damaged(page, fmt::format("commit {} lies beyond the end", last())));
     }
-    auto lent = read_page(*file_, page);
+    auto lent = read_page(reader(), page);
     if (!lent) return std::unexpected(lent.error());
     const auto bytes = lent->bytes();
     const auto header = header_of(bytes);

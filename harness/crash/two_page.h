@@ -48,32 +48,42 @@ class TwoPage : public Store {
   using DataWrites = std::array<Op, data_pages>;
 
   virtual Options prepare(Options options) { return options; }
+  virtual std::uint64_t length_pages() const { return file_pages; }
   virtual PageId data_page_of(std::uint64_t number) const { return 2 + number % 2 * data_pages; }
   virtual PageId meta_page_of(std::uint64_t number) const { return number % 2; }
   /// What a page says about where it is meant to be.
   virtual std::uint64_t place_of(PageId page) const { return page; }
+  /// The handle that the next commit's pages are written through, and the one to look at the last.
+  virtual PageFile& writer() { return file(); }
+  virtual PageFile& reader() { return file(); }
   virtual Result<void> write_data(std::uint64_t number);
   virtual Result<void> sync_data() { return sync(file()); }
   virtual Result<void> write_meta(std::uint64_t number);
+  virtual Result<void> put_meta(PageId page, std::span<const std::byte> meta) {
+    return write_page(writer(), page, meta);
+  }
   virtual Result<void> sync_meta() { return sync(file()); }
   virtual bool valid(const Meta& meta, PageId page) const;
 
   PageFile& file() { return *file_; }
   Result<void> reopen();
+  /// What a whole data page says; nothing when it is not whole.
+  static std::optional<Header> header_of(std::span<const std::byte> bytes);
+  /// Nothing when it is torn, or was never written.
+  Result<std::optional<Meta>> read_meta(PageId page);
+  Error damaged(PageId page, std::string cause) const;
   /// The commit's data in staged frames, ready to be written.
   Result<DataWrites> stage_data(std::uint64_t number);
   /// Submits and reaps them all, together; the first error, if there is one.
   Result<void> carry_out(std::span<Op* const> ops);
   static std::uint64_t checksum_of(const Meta& meta);
   void forget_commits() { live_ = {}; }
+  const Meta& live() const { return live_; }
 
  private:
-  Result<std::optional<Meta>> read_meta(PageId page);
   /// Of a data page; nothing when it is not whole.
   Result<std::optional<Header>> read_header(PageId page);
-  static std::optional<Header> header_of(std::span<const std::byte> bytes);
   Result<void> check_none_is_missing();
-  Error damaged(PageId page, std::string cause) const;
   std::string path_;
   Options options_;
   std::unique_ptr<PageFile> file_;

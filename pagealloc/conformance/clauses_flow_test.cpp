@@ -242,7 +242,8 @@ TEST_P(Contract, C14_another_thread_has_a_handle_of_its_own) {
         expect_page(file, page, version);
       }
     }
-    ASSERT_TRUE(sync(file));
+    const auto synced = sync(file);
+    ASSERT_TRUE(synced) << synced.error().text();
   };
   {
     std::jthread one([&] { work(*handles[0], 0, 32); });

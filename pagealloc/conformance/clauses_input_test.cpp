@@ -192,6 +192,7 @@ TEST_P(Contract, C16_a_sigbus_that_is_not_ours_ends_the_process) {
 TEST_P(Contract, C16_every_page_size_works_or_says_why_not) {
   for (std::uint32_t page_bytes = 512; page_bytes <= 65536; page_bytes *= 2) {
     options_.page_bytes = page_bytes;
+    if (caches()) options_.cache.bytes = 128 * std::uint64_t{page_bytes};
     files_.remove(path());
     auto opened = try_open(options_);
     if (!opened && opened.error().code == Errc::not_available) {

@@ -28,6 +28,8 @@ class Contract : public ::testing::TestWithParam<Variant> {
 
   Options options() const { return options_; }
   bool is(std::string_view impl) const { return GetParam().options.impl == impl; }
+  /// Does a write wait in a cache of the file's own until something is synced?
+  bool caches() const { return options_.cache.bytes != 0; }
   bool stores_into_map() const { return GetParam().options.write_path == WritePath::map; }
 
   std::string path(const std::string& name = "file.pa") const;

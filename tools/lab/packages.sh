@@ -16,6 +16,7 @@ nlohmann-json3-dev|header|nlohmann/json.hpp|build
 libgtest-dev|header|gtest/gtest.h|build
 libgmock-dev|header|gmock/gmock.h|build
 libbenchmark-dev|header|benchmark/benchmark.h|build
+patch|command|patch|build
 python3|command|python3|build
 fio|command|fio|compare
 python3-matplotlib|python||compare

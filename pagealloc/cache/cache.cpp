@@ -1,0 +1,295 @@
+#include "pagealloc/cache/cache.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+
+#include "pagealloc/cache/transfer.h"
+
+namespace pagealloc::cache {
+
+Result<std::shared_ptr<Cache>> Cache::make(SharedFile& shared) {
+  const std::uint32_t page_bytes = shared.geometry().page_bytes;
+  const auto frames = static_cast<std::uint32_t>(shared.options().cache.bytes / page_bytes);
+  auto table = FrameTable::make(shared.kernel(), frames, page_bytes, shared.path());
+  if (!table) return std::unexpected(table.error());
+  return std::shared_ptr<Cache>(new Cache(shared, std::move(*table)));
+}
+
+Cache::Cache(SharedFile& shared, std::unique_ptr<FrameTable> table)
+    : table_(std::move(table)),
+      turn_(shared.kernel()),
+      replacement_(make_replacement(shared.options().cache.eviction, table_->frames())),
+      loads_(table_->frames(), nullptr),
+      ahead_(table_->frames()),
+      dirty_bits_((table_->frames() + 63) / 64, 0) {
+  free_.reserve(frames());
+  for (FrameId frame = frames(); frame-- > 0;) free_.push_back(frame);
+  batch_.reserve(frames());
+}
+
+// A quarter is for those that are read ahead; of the rest one must be left to work with.
+bool Cache::admit_handle(std::uint32_t lends) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (lends_ + lends >= frames() - frames() / 4) return false;
+  lends_ += lends;
+  return true;
+}
+
+bool Cache::dismiss_handle(std::uint32_t lends) noexcept {
+  const std::lock_guard lock(mutex_);
+  lends_ -= lends;
+  return lends_ == 0;
+}
+
+// --- Finding ------------------------------------------------------------------------------------
+
+FrameId Cache::pin(PageId page) noexcept {
+  FrameId ended = no_frame;
+  const FrameId frame = table_->pin(page, ended);
+  if (ended != no_frame) [[unlikely]] {
+    const std::lock_guard lock(mutex_);
+    reclaim(ended);
+  }
+  return frame;
+}
+
+void Cache::unpin(FrameId frame) noexcept {
+  if (!table_->unpin(frame)) [[likely]]
+    return;
+  const std::lock_guard lock(mutex_);
+  reclaim(frame);
+}
+
+void Cache::note(std::vector<Use>& uses) noexcept {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (lock.owns_lock()) return apply(uses);
+  hits_not_noted_.fetch_add(uses.size(), std::memory_order_relaxed);
+  uses.clear();
+}
+
+void Cache::apply(std::vector<Use>& uses) noexcept {
+  for (const Use& use : uses) {
+    // The frame may hold another page by now.
+    if (table_->page_of(use.frame) != use.page || table_->detached(use.frame)) continue;
+    this->use(use.frame);
+  }
+  counters_.hits += uses.size();
+  uses.clear();
+}
+
+// The first use of a page that was read ahead is what a miss is for others: no second use yet.
+void Cache::use(FrameId frame) noexcept {
+  if (!ahead_[frame].unused) return replacement_->touch(frame);
+  ahead_[frame].unused = false;
+  ++counters_.ahead_used;
+}
+
+Cache::Miss Cache::miss(PageId page, Transfer& load, std::vector<Use>& uses) noexcept {
+  const std::lock_guard lock(mutex_);
+  apply(uses);
+  const FrameId there = table_->find(page);
+  if (there != no_frame && !table_->claimed(there)) {
+    table_->hold(there);
+    use(there);
+    ++counters_.hits;
+    return {Miss::Kind::found, there};
+  }
+  if (there != no_frame && loads_[there]->owner == load.owner) {
+    use(there);
+    ++counters_.hits;
+    return {Miss::Kind::loading, there, loads_[there]};
+  }
+  const bool unshared = there != no_frame;
+  const bool remembered = !unshared && replacement_->remembers(page);
+  const FrameId frame = take_frame();
+  if (frame == no_frame) return {Miss::Kind::full};
+  ++counters_.misses;
+  if (unshared) return {Miss::Kind::unshared, frame};
+  enter(frame, page, remembered, load);
+  return {Miss::Kind::fresh, frame};
+}
+
+Cache::Claimed Cache::claim_ahead(PageId page, Transfer& load, std::vector<Use>& uses) noexcept {
+  const std::lock_guard lock(mutex_);
+  apply(uses);
+  if (table_->find(page) != no_frame) return {.there = true};
+  if (filling_ahead_ >= frames() / 4) return {};
+  const FrameId frame = take_frame();
+  if (frame == no_frame) return {};
+  enter(frame, page, false, load);  // nobody has asked for it: it is not back yet
+  ahead_[frame] = {.unused = true, .filling = true};
+  ++filling_ahead_;
+  ++counters_.ahead;
+  return {.frame = frame};
+}
+
+void Cache::enter(FrameId frame, PageId page, bool remembered, Transfer& load) noexcept {
+  table_->enter(frame, page);
+  replacement_->admit(frame, page, remembered);
+  loads_[frame] = &load;
+}
+
+void Cache::publish(FrameId frame, std::uint32_t holds) noexcept {
+  const std::lock_guard lock(mutex_);
+  loads_[frame] = nullptr;
+  if (ahead_[frame].filling) --filling_ahead_;
+  ahead_[frame].filling = false;
+  if (table_->publish(frame, holds)) reclaim(frame);
+}
+
+void Cache::give_up(FrameId frame) noexcept {
+  const std::lock_guard lock(mutex_);
+  loads_[frame] = nullptr;
+  if (!table_->detached(frame)) replacement_->forget(frame);
+  table_->leave(frame);
+  clear_marks(frame);
+  free_.push_back(frame);
+}
+
+void Cache::clear_marks(FrameId frame) noexcept {
+  if (ahead_[frame].filling) --filling_ahead_;
+  if (ahead_[frame].unused) ++counters_.ahead_wasted;
+  ahead_[frame] = {};
+}
+
+// One that is free, or that the policy gives up. A frame that is yet to be written stays.
+FrameId Cache::take_frame() noexcept {
+  if (!free_.empty()) {
+    const FrameId frame = free_.back();
+    free_.pop_back();
+    return frame;
+  }
+  const FrameId frame = replacement_->evict(
+      [this](FrameId candidate) { return !is_dirty(candidate) && table_->claim(candidate); });
+  if (frame == no_frame) return no_frame;
+  table_->leave(frame);
+  clear_marks(frame);
+  ++counters_.evictions;
+  return frame;
+}
+
+void Cache::reclaim(FrameId frame) noexcept {
+  if (table_->reclaim(frame)) free_.push_back(frame);
+}
+
+// --- Writing ------------------------------------------------------------------------------------
+
+FrameId Cache::stage(std::vector<Use>& uses) noexcept {
+  const std::lock_guard lock(mutex_);
+  apply(uses);
+  return take_frame();
+}
+
+void Cache::put(FrameId frame, PageId page, bool dirty, std::vector<Use>& uses) noexcept {
+  const std::lock_guard lock(mutex_);
+  apply(uses);
+  const FrameId old = table_->find(page);
+  if (old != no_frame) {
+    replacement_->rename(old, frame);
+    replacement_->touch(frame);
+    set_dirty(old, false);
+    if (std::exchange(ahead_[old].unused, false)) ++counters_.ahead_wasted;
+    if (table_->detach(old)) reclaim(old);
+  } else {
+    replacement_->admit(frame, page, replacement_->remembers(page));
+  }
+  table_->enter(frame, page);
+  set_dirty(frame, dirty);
+  [[maybe_unused]] const bool ended = table_->publish(frame, 0);
+  assert(!ended);
+}
+
+void Cache::drop(PageId page, std::uint64_t run) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (run <= frames()) {
+    for (PageId each = page; each < page + run; ++each) {
+      if (const FrameId frame = table_->find(each); frame != no_frame) detach(frame);
+    }
+  } else {
+    for (FrameId frame = 0; frame < frames(); ++frame) {
+      const PageId its = table_->page_of(frame);
+      if (!table_->detached(frame) && its >= page && its - page < run) detach(frame);
+    }
+  }
+}
+
+void Cache::detach(FrameId frame) noexcept {
+  replacement_->forget(frame);
+  set_dirty(frame, false);
+  if (ahead_[frame].unused) ++counters_.ahead_wasted;
+  ahead_[frame].unused = false;
+  if (table_->detach(frame)) reclaim(frame);
+}
+
+void Cache::set_dirty(FrameId frame, bool on) noexcept {
+  if (is_dirty(frame) == on) return;
+  dirty_bits_[frame / 64] ^= std::uint64_t{1} << frame % 64;
+  dirty_count_.fetch_add(on ? 1U : ~0U, std::memory_order_relaxed);
+}
+
+// --- Writing back -------------------------------------------------------------------------------
+
+bool Cache::any_unwritten(PageId page, std::uint64_t run) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (being_written(page, run)) return true;
+  for (PageId each = page; each < page + run; ++each) {
+    const FrameId frame = table_->find(each);
+    if (frame != no_frame && is_dirty(frame)) return true;
+  }
+  return false;
+}
+
+bool Cache::being_written(PageId page, std::uint64_t run) const noexcept {
+  if (batch_unwritten_ == 0) return false;
+  const auto first = std::ranges::lower_bound(batch_, page, {}, &Dirty::page);
+  return first != batch_.end() && first->page - page < run;
+}
+
+std::span<const Dirty> Cache::take_dirty(std::size_t max) noexcept {
+  const std::lock_guard lock(mutex_);
+  assert(batch_unwritten_ == 0);
+  batch_.clear();
+  if (max == 0) return batch_;
+  for (std::size_t word = 0; word < dirty_bits_.size(); ++word) {
+    for (std::uint64_t bits = dirty_bits_[word]; bits != 0; bits &= bits - 1) {
+      const auto frame =
+          static_cast<FrameId>(word * 64 + static_cast<unsigned>(std::countr_zero(bits)));
+      batch_.push_back({table_->page_of(frame), frame});
+    }
+  }
+  if (batch_.size() > max) {
+    // From where the last one ended, around the file: as an elevator goes.
+    const auto distance = [this](const Dirty& dirty) { return dirty.page - swept_; };
+    std::ranges::nth_element(batch_, batch_.begin() + static_cast<std::ptrdiff_t>(max), {},
+                             distance);
+    batch_.resize(max);
+    swept_ = std::ranges::max(batch_, {}, distance).page + 1;
+  }
+  std::ranges::sort(batch_, {}, &Dirty::page);
+  for (const Dirty& dirty : batch_) table_->hold(dirty.frame);
+  batch_unwritten_ = batch_.size();
+  return batch_;
+}
+
+void Cache::written(std::span<const Dirty> pages, bool good) noexcept {
+  const std::lock_guard lock(mutex_);
+  for (const Dirty& dirty : pages) {
+    // Another frame may have taken the page's place meanwhile, and be dirty itself.
+    if (good) set_dirty(dirty.frame, false);
+    if (table_->unpin(dirty.frame)) reclaim(dirty.frame);
+  }
+  batch_unwritten_ -= pages.size();
+  if (!good) return;
+  counters_.written_back += pages.size();
+  ++counters_.writes;
+}
+
+CacheCounters Cache::counters() noexcept {
+  const std::lock_guard lock(mutex_);
+  CacheCounters all = counters_;
+  all.hits += hits_not_noted_.load(std::memory_order_relaxed);
+  return all;
+}
+
+}  // namespace pagealloc::cache

@@ -1,0 +1,50 @@
+// CLOCK: first in, first out, with a second chance for what was used meanwhile.
+#include "pagealloc/cache/frame_list.h"
+
+namespace pagealloc::cache {
+
+namespace {
+
+// The hand of the clock stands at the oldest; what it passes becomes the newest.
+class Clock final : public Replacement {
+ public:
+  explicit Clock(std::uint32_t frames) : links_(frames), ring_(links_), used_(frames) {}
+
+  void admit(FrameId frame, PageId, bool) noexcept override {
+    used_[frame] = 0;
+    ring_.push(frame);
+  }
+  void touch(FrameId frame) noexcept override { used_[frame] = 1; }
+  void rename(FrameId from, FrameId to) noexcept override {
+    ring_.rename(from, to);
+    used_[to] = used_[from];
+  }
+  void forget(FrameId frame) noexcept override { ring_.remove(frame); }
+
+  FrameId evict(const Claim& claim) noexcept override {
+    // Once around to take the second chances away, once more for those without.
+    for (std::size_t passed = 0; passed < 2 * ring_.size(); ++passed) {
+      const FrameId frame = ring_.oldest();
+      if (used_[frame] == 0 && claim(frame)) {
+        ring_.remove(frame);
+        return frame;
+      }
+      used_[frame] = 0;
+      ring_.renew(frame);
+    }
+    return no_frame;
+  }
+
+ private:
+  FrameLinks links_;
+  FrameList ring_;
+  std::vector<std::uint8_t> used_;
+};
+
+}  // namespace
+
+std::unique_ptr<Replacement> make_clock(std::uint32_t frames) {
+  return std::make_unique<Clock>(frames);
+}
+
+}  // namespace pagealloc::cache
