@@ -65,6 +65,7 @@ void add_hexdump(CLI::App& app, Exit& exit);
 void add_stat(CLI::App& app, Exit& exit);
 void add_punch(CLI::App& app, Exit& exit);
 void add_write_direct(CLI::App& app, Exit& exit);
+void add_cache_trace(CLI::App& app, Exit& exit);
 
 // --- Standard streams ---------------------------------------------------------------------------
 

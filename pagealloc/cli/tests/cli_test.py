@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True  # the source tree stays as it was
 import case
 from case import (ALL, CANNOT_OPEN, HANG_S, IO, NOT_AVAILABLE, OK, PAGE, REFUSED, CliTest,
                   each_impl, missing, run, text)
+from cache_trace import CacheTrace  # noqa: F401 (unittest finds them here)
 from refusals import BadInput, Environment, WriteDirect  # noqa: F401 (unittest finds them here)
 from simulated import NotAMachine, PowerCut, Simulated  # noqa: F401
 
