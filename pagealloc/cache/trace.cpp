@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <queue>
-#include <regex>
 #include <unordered_map>
 
 #include "pagealloc/cache/replacement.h"
@@ -58,30 +58,69 @@ std::string text_of(const Trace& trace) {
   return text;
 }
 
+namespace {
+
+/// A call that strace saw succeed: 123 pread64(3</tmp/x.db>, "..."..., 4096, 8192) = 4096
+struct SeenCall {
+  std::string_view name;
+  std::string_view descriptor;
+  std::string_view path;
+  std::string_view last_argument;
+  std::uint64_t result;
+};
+
+std::optional<std::uint64_t> number_of(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end == text.data()) return std::nullopt;
+  return number;
+}
+
+// Not with std::regex: its matching is recursive, and g++ 12 warns about its own header.
+std::optional<SeenCall> call_of(std::string_view line) {
+  // From the end, because what was read or written may look like anything.
+  const std::size_t equals = line.rfind(" = ");
+  if (equals == std::string_view::npos) return std::nullopt;
+  const auto result = number_of(line.substr(equals + 3));
+  const std::size_t close = line.rfind(')', equals);
+  const std::size_t open = line.find('(');
+  const std::size_t path = line.find('<', open);
+  const std::size_t path_end = line.find(">, ", path);
+  if (!result || close == std::string_view::npos || path_end == std::string_view::npos ||
+      path_end > close) {
+    return std::nullopt;
+  }
+  const std::size_t space = line.rfind(' ', open);
+  const std::size_t name = space == std::string_view::npos ? 0 : space + 1;
+  const std::size_t last = line.rfind(", ", close) + 2;
+  return SeenCall{.name = line.substr(name, open - name),
+                  .descriptor = line.substr(open + 1, path - open - 1),
+                  .path = line.substr(path + 1, path_end - path - 1),
+                  .last_argument = line.substr(last, close - last),
+                  .result = *result};
+}
+
+}  // namespace
+
 Trace trace_of_strace(std::istream& in, std::string_view path, std::uint32_t page_bytes) {
-  // 123 pread64(3</tmp/x.db>, "..."..., 4096, 8192) = 4096
-  static const std::regex positioned(
-      R"(\b(?:pread64|pwrite64)\((\d+)<([^>]*)>,.*, (\d+)\)\s+= (\d+))");
-  static const std::regex next(R"(\b(?:read|write)\((\d+)<([^>]*)>,.*\)\s+= (\d+))");
-  static const std::regex seek(R"(\blseek\((\d+)<([^>]*)>, -?\d+, \w+\)\s+= (\d+))");
   std::unordered_map<std::string, std::uint64_t> position;  // by descriptor
   Trace trace;
   const auto add = [&](std::uint64_t first, std::uint64_t bytes) {
     const std::uint64_t end = first + bytes;
     for (PageId page = first / page_bytes; page * page_bytes < end; ++page) trace.push_back(page);
   };
-  std::smatch found;
   for (std::string line; std::getline(in, line);) {
-    if (std::regex_search(line, found, positioned)) {
-      const std::uint64_t moved = std::stoull(found[4]);
-      if (found[2].str() == path && moved > 0) add(std::stoull(found[3]), moved);
-    } else if (std::regex_search(line, found, seek)) {
-      if (found[2].str() == path) position[found[1]] = std::stoull(found[3]);
-    } else if (std::regex_search(line, found, next) && found[2].str() == path) {
-      const std::uint64_t moved = std::stoull(found[3]);
-      std::uint64_t& at = position[found[1]];
-      if (moved > 0) add(at, moved);
-      at += moved;
+    const auto call = call_of(line);
+    if (!call || call->path != path) continue;
+    std::uint64_t& at = position[std::string(call->descriptor)];
+    if (call->name == "lseek") {
+      at = call->result;
+    } else if (call->name == "pread64" || call->name == "pwrite64") {
+      const auto offset = number_of(call->last_argument);
+      if (offset && call->result > 0) add(*offset, call->result);
+    } else if (call->name == "read" || call->name == "write") {
+      if (call->result > 0) add(at, call->result);
+      at += call->result;
     }
   }
   return trace;
