@@ -1,7 +1,6 @@
 #include "pagealloc/cache/cache.h"
 
 #include <algorithm>
-#include <bit>
 #include <cassert>
 
 #include "pagealloc/cache/transfer.h"
@@ -22,7 +21,7 @@ Cache::Cache(SharedFile& shared, std::unique_ptr<FrameTable> table)
       replacement_(make_replacement(shared.options().cache.eviction, table_->frames())),
       loads_(table_->frames(), nullptr),
       ahead_(table_->frames()),
-      dirty_bits_((table_->frames() + 63) / 64, 0) {
+      dirty_(table_->frames()) {
   free_.reserve(frames());
   for (FrameId frame = frames(); frame-- > 0;) free_.push_back(frame);
   batch_.reserve(frames());
@@ -160,8 +159,9 @@ FrameId Cache::take_frame() noexcept {
     free_.pop_back();
     return frame;
   }
-  const FrameId frame = replacement_->evict(
-      [this](FrameId candidate) { return !is_dirty(candidate) && table_->claim(candidate); });
+  const FrameId frame = replacement_->evict([this](FrameId candidate) {
+    return !dirty_.contains(candidate) && table_->claim(candidate);
+  });
   if (frame == no_frame) return no_frame;
   table_->leave(frame);
   clear_marks(frame);
@@ -223,21 +223,16 @@ void Cache::detach(FrameId frame) noexcept {
 }
 
 void Cache::set_dirty(FrameId frame, bool on) noexcept {
-  if (is_dirty(frame) == on) return;
-  dirty_bits_[frame / 64] ^= std::uint64_t{1} << frame % 64;
-  dirty_count_.fetch_add(on ? 1U : ~0U, std::memory_order_relaxed);
+  if (dirty_.contains(frame) == on) return;
+  on ? dirty_.add(frame, table_->page_of(frame)) : dirty_.remove(frame);
+  dirty_count_.store(static_cast<std::uint32_t>(dirty_.size()), std::memory_order_relaxed);
 }
 
 // --- Writing back -------------------------------------------------------------------------------
 
 bool Cache::any_unwritten(PageId page, std::uint64_t run) noexcept {
   const std::lock_guard lock(mutex_);
-  if (being_written(page, run)) return true;
-  for (PageId each = page; each < page + run; ++each) {
-    const FrameId frame = table_->find(each);
-    if (frame != no_frame && is_dirty(frame)) return true;
-  }
-  return false;
+  return being_written(page, run) || dirty_.any(page, run);
 }
 
 bool Cache::being_written(PageId page, std::uint64_t run) const noexcept {
@@ -250,23 +245,10 @@ std::span<const Dirty> Cache::take_dirty(std::size_t max) noexcept {
   const std::lock_guard lock(mutex_);
   assert(batch_unwritten_ == 0);
   batch_.clear();
-  if (max == 0) return batch_;
-  for (std::size_t word = 0; word < dirty_bits_.size(); ++word) {
-    for (std::uint64_t bits = dirty_bits_[word]; bits != 0; bits &= bits - 1) {
-      const auto frame =
-          static_cast<FrameId>(word * 64 + static_cast<unsigned>(std::countr_zero(bits)));
-      batch_.push_back({table_->page_of(frame), frame});
-    }
-  }
-  if (batch_.size() > max) {
-    // From where the last one ended, around the file: as an elevator goes.
-    const auto distance = [this](const Dirty& dirty) { return dirty.page - swept_; };
-    std::ranges::nth_element(batch_, batch_.begin() + static_cast<std::ptrdiff_t>(max), {},
-                             distance);
-    batch_.resize(max);
-    swept_ = std::ranges::max(batch_, {}, distance).page + 1;
-  }
-  std::ranges::sort(batch_, {}, &Dirty::page);
+  const bool some = max < dirty_.size();
+  dirty_.list(some ? swept_ : 0, max, batch_);
+  if (some && !batch_.empty()) swept_ = batch_.back().page + 1;
+  std::ranges::sort(batch_, {}, &Dirty::page);  // the elevator may have turned
   for (const Dirty& dirty : batch_) table_->hold(dirty.frame);
   batch_unwritten_ = batch_.size();
   return batch_;

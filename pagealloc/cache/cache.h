@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "pagealloc/cache/counters.h"
+#include "pagealloc/cache/dirty_pages.h"
 #include "pagealloc/cache/frame_table.h"
 #include "pagealloc/cache/replacement.h"
 #include "pagealloc/cache/turn.h"
@@ -26,12 +27,6 @@ struct Transfer;
 struct Use {
   FrameId frame;
   PageId page;
-};
-
-/// A page that is to be written back, and the frame it is in.
-struct Dirty {
-  PageId page;
-  FrameId frame;
 };
 
 /// Thread safe.
@@ -120,9 +115,6 @@ class Cache {
   void enter(FrameId frame, PageId page, bool remembered, Transfer& load) noexcept;
   bool being_written(PageId page, std::uint64_t run) const noexcept;
   void apply(std::vector<Use>& uses) noexcept;
-  bool is_dirty(FrameId frame) const noexcept {
-    return (dirty_bits_[frame / 64] >> frame % 64) & 1;
-  }
   void set_dirty(FrameId frame, bool on) noexcept;
 
   std::unique_ptr<FrameTable> table_;
@@ -132,7 +124,7 @@ class Cache {
   std::vector<FrameId> free_;
   std::vector<Transfer*> loads_;  // by frame: who fills it
   std::vector<Ahead> ahead_;      // by frame
-  std::vector<std::uint64_t> dirty_bits_;
+  DirtyPages dirty_;
   std::vector<Dirty> batch_;  // what is being written, by page; changed by who has the turn
   std::size_t batch_unwritten_ = 0;
   PageId swept_ = 0;  // where take_dirty() goes on

@@ -22,8 +22,6 @@ class FrameList {
 
   std::size_t size() const noexcept { return size_; }
   FrameId oldest() const noexcept { return oldest_; }
-  /// no_frame after the newest.
-  FrameId newer_than(FrameId frame) const noexcept { return links_->newer[frame]; }
 
   void push(FrameId frame) noexcept {
     links_->newer[frame] = no_frame;
@@ -45,6 +43,21 @@ class FrameList {
   void renew(FrameId frame) noexcept {
     remove(frame);
     push(frame);
+  }
+
+  /// Takes out the oldest that `claim` gives. What may not go now becomes the newest: if it kept
+  /// its place every search would pass it again, and thousands may be lent or waiting to be
+  /// written.
+  FrameId take_oldest(const Replacement::Claim& claim) noexcept {
+    for (std::size_t left = size_; left > 0; --left) {
+      const FrameId frame = oldest_;
+      if (claim(frame)) {
+        remove(frame);
+        return frame;
+      }
+      renew(frame);
+    }
+    return no_frame;
   }
 
   /// `to` stands where `from` stood.

@@ -14,12 +14,7 @@ class Lru final : public Replacement {
   void rename(FrameId from, FrameId to) noexcept override { order_.rename(from, to); }
   void forget(FrameId frame) noexcept override { order_.remove(frame); }
 
-  FrameId evict(const Claim& claim) noexcept override {
-    FrameId frame = order_.oldest();
-    while (frame != no_frame && !claim(frame)) frame = order_.newer_than(frame);
-    if (frame != no_frame) order_.remove(frame);
-    return frame;
-  }
+  FrameId evict(const Claim& claim) noexcept override { return order_.take_oldest(claim); }
 
  private:
   FrameLinks links_;

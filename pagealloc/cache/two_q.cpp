@@ -56,10 +56,8 @@ class TwoQ final : public Replacement {
   FrameList& list_of(FrameId frame) noexcept { return entries_[frame].often ? often_ : in_; }
 
   FrameId evict_from(FrameList& list, const Claim& claim) noexcept {
-    FrameId frame = list.oldest();
-    while (frame != no_frame && !claim(frame)) frame = list.newer_than(frame);
+    const FrameId frame = list.take_oldest(claim);
     if (frame == no_frame) return no_frame;
-    list.remove(frame);
     if (!entries_[frame].often) out_.add(entries_[frame].page);
     return frame;
   }
