@@ -121,6 +121,8 @@ Result<void> Engine::prepare(std::span<const iovec> memory) {
 }
 
 void Engine::begin(Op& op) noexcept {
+  // IORING_OP_FADVISE hands WILLNEED to a thread of the kernel's, which costs more than the call.
+  if (op.verb == Verb::prefetch) return end(op, blocking::prefetch(shared(), op));
   if (op.verb == Verb::sync) {
     if (!syncing_.empty()) return waiting_syncs_.push(op);
     syncing_.push(op);

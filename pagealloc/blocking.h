@@ -28,7 +28,10 @@ Outcome sync(SharedFile& file) noexcept;
 /// Frees the blocks of the range and keeps the length. Thread safe.
 Outcome punch(SharedFile& file, const Op& op) noexcept;
 
-/// Whichever of the four op.verb asks for. Thread safe.
+/// Asks the kernel to begin reading the operation's range into the page cache. Thread safe.
+Outcome prefetch(SharedFile& file, const Op& op) noexcept;
+
+/// Whichever of the five op.verb asks for. Thread safe.
 Outcome execute(SharedFile& file, const Op& op) noexcept;
 
 }  // namespace pagealloc::blocking

@@ -93,6 +93,9 @@ Future Loop::sync() noexcept { return start(Verb::sync, 0, nullptr, 1); }
 Future Loop::punch(PageId page, std::uint32_t run) noexcept {
   return start(Verb::punch, page, nullptr, run);
 }
+Future Loop::prefetch(PageId page, std::uint32_t run) noexcept {
+  return start(Verb::prefetch, page, nullptr, run);
+}
 
 Future Loop::start(Verb verb, PageId page, std::byte* frame, std::uint32_t run) noexcept {
   if (first_free_ == slots_.size()) {

@@ -94,6 +94,7 @@ class Loop {
   Future write(PageId page, std::byte* frame, std::uint32_t run = 1) noexcept;
   Future sync() noexcept;
   Future punch(PageId page, std::uint32_t run = 1) noexcept;
+  Future prefetch(PageId page, std::uint32_t run = 1) noexcept;
 
   /// Submits what was started, waits for one operation at least, and resumes whoever waited for
   /// those done. False when nothing was in flight.

@@ -53,7 +53,8 @@ void Handle::start(Op& op) noexcept {
     admitted = Errc::bad_argument;  // not what stage() handed out
   }
   if (admitted != Errc::ok) return finish(op, {admitted, 0});
-  shared_->in_flight().track(op, path());
+  // What is only advised may overlap anything.
+  if (op.verb != Verb::prefetch) shared_->in_flight().track(op, path());
   switch (op.verb) {
     case Verb::read:
       return read(op);
@@ -63,6 +64,8 @@ void Handle::start(Op& op) noexcept {
       return sync(op);
     case Verb::punch:
       return punch(op);
+    case Verb::prefetch:
+      return prefetch(op);
   }
 }
 

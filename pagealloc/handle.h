@@ -32,6 +32,7 @@ class Handle : public PageFile {
   virtual void write(Op& op) noexcept = 0;
   virtual void sync(Op& op) noexcept = 0;
   virtual void punch(Op& op) noexcept = 0;
+  virtual void prefetch(Op& op) noexcept = 0;
   /// A frame to become `page`, or nullptr when none is free. The range lies inside the file.
   virtual std::byte* frame_for(PageId page, std::uint32_t run) noexcept = 0;
   /// Takes back what is not the arena's.

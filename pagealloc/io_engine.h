@@ -22,8 +22,8 @@ class IoEngine {
   IoEngine& operator=(const IoEngine&) = delete;
 
   /// Starts an operation: a read into op.frame, a write from it (of Op::scattered: into or from the
-  /// pieces), a sync or a punch. It passed SharedFile::admit(); op.done_bytes is 0. It ends in
-  /// ended(), now or while advance() runs.
+  /// pieces), a sync, a punch or, through the page cache, a prefetch. It passed
+  /// SharedFile::admit(); op.done_bytes is 0. It ends in ended(), now or while advance() runs.
   virtual void begin(Op& op) noexcept = 0;
   /// Hands what was begun to the kernel, without waiting.
   virtual void send() noexcept {}

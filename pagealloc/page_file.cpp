@@ -19,6 +19,8 @@ std::string_view name_of(Verb verb) {
       return "sync";
     case Verb::punch:
       return "punch";
+    case Verb::prefetch:
+      return "prefetch";
   }
   return "unknown";
 }
@@ -44,7 +46,10 @@ std::string cause_of(const PageFile& file, const Op& op) {
     case Errc::read_only:
       return fmt::format("cannot {}, opened read-only", name_of(op.verb));
     case Errc::not_available:
-      return fmt::format("not available here: {} on this kind of file", name_of(op.verb));
+      return op.verb == Verb::prefetch
+                 ? "not available here: O_DIRECT passes the kernel's cache by, and the file was "
+                   "opened without one of its own"
+                 : fmt::format("not available here: {} on this kind of file", name_of(op.verb));
     case Errc::no_frames:
       return op.run > 1
                  ? fmt::format("no {} free frames side by side, of {} in all", op.run,
@@ -147,6 +152,12 @@ Result<void> sync(PageFile& file) {
 
 Result<void> punch(PageFile& file, PageId page, std::uint32_t run) {
   Op op{.verb = Verb::punch, .run = run, .page = page};
+  run_alone(file, op);
+  return result_of(file, op);
+}
+
+Result<void> prefetch(PageFile& file, PageId page, std::uint32_t run) {
+  Op op{.verb = Verb::prefetch, .run = run, .page = page};
   run_alone(file, op);
   return result_of(file, op);
 }

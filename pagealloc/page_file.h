@@ -22,7 +22,7 @@
 
 namespace pagealloc {
 
-enum class Verb : std::uint8_t { read, write, sync, punch };
+enum class Verb : std::uint8_t { read, write, sync, punch, prefetch };
 std::string_view name_of(Verb verb);
 
 /// What this file promises, found out at open; it never changes afterwards.
@@ -180,5 +180,8 @@ class [[nodiscard]] PageRef {
 [[nodiscard]] Result<void> sync(PageFile& file);
 /// Gives the space of `run` pages back to the file system; they read as zeros afterwards.
 [[nodiscard]] Result<void> punch(PageFile& file, PageId page, std::uint32_t run = 1);
+/// These pages will be read soon: begins to bring into the cache what is not there, as far as there
+/// is room, and lends nothing. An error when there is no cache to bring them to (clause 18).
+[[nodiscard]] Result<void> prefetch(PageFile& file, PageId page, std::uint32_t run = 1);
 
 }  // namespace pagealloc

@@ -20,6 +20,7 @@ class PlainFile final : public Handle {
   void write(Op& op) noexcept override { begin(op); }
   void sync(Op& op) noexcept override { begin(op); }
   void punch(Op& op) noexcept override { begin(op); }
+  void prefetch(Op& op) noexcept override { begin(op); }
   std::byte* frame_for(PageId page, std::uint32_t run) noexcept override;
   void advance(std::size_t wanted) noexcept override;
   void begin(Op& op) noexcept;

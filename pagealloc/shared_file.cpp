@@ -354,12 +354,15 @@ Errc SharedFile::map_failure() const noexcept {
 Errc SharedFile::admit(const Op& op) const noexcept {
   const Errc state = failed();
   if (state == Errc::truncated || state == Errc::io) return state;
-  if (op.verb != Verb::read && state == Errc::poisoned) return state;
+  const bool reads = op.verb == Verb::read || op.verb == Verb::prefetch;
+  if (!reads && state == Errc::poisoned) return state;
   if (op.verb == Verb::sync) return Errc::ok;
   if (op.run == 0 || bytes_of(op) > run_bytes_max) return Errc::bad_argument;
   const std::uint64_t pages = this->pages();
   if (op.page >= pages || op.run > pages - op.page) return Errc::beyond_end;
-  if (op.verb == Verb::read) return Errc::ok;
+  const bool no_cache = geometry_.direct && options_.cache.bytes == 0;
+  if (op.verb == Verb::prefetch && no_cache) return Errc::not_available;
+  if (reads) return Errc::ok;
   if (geometry_.read_only) return Errc::read_only;
   if (op.verb == Verb::punch) return geometry_.fixed_size ? Errc::not_available : Errc::ok;
   if (op.frame == nullptr) return Errc::bad_argument;

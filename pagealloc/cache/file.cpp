@@ -19,9 +19,9 @@ std::uint32_t at_least_one(std::uint64_t pages) {
 /// Pages of one transfer that reads ahead. An engine that moves one at a time gets all at once.
 std::uint32_t wide_pages(const IoEngine& engine) {
   const SharedFile& shared = engine.shared();
-  const std::uint64_t window = shared.options().cache.readahead_bytes;
-  const std::uint64_t bytes =
-      engine.overlaps() ? std::min<std::uint64_t>(window, wide_transfer_bytes) : window;
+  const std::uint32_t window = shared.options().cache.readahead_bytes;
+  const std::uint32_t bytes =
+      engine.overlaps() ? wide_transfer_bytes : std::max(window, wide_transfer_bytes);
   return at_least_one(
       std::min<std::uint64_t>(bytes / shared.geometry().page_bytes, pieces_max - 1));
 }

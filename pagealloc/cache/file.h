@@ -66,6 +66,7 @@ class File final : public Handle {
   void write(Op& op) noexcept override;
   void sync(Op& op) noexcept override { held_.push(op); }
   void punch(Op& op) noexcept override;
+  void prefetch(Op& op) noexcept override;
   std::byte* frame_for(PageId page, std::uint32_t run) noexcept override;
   void give_back(std::byte* memory) noexcept override;
   bool spend(std::byte* memory) noexcept override;
@@ -80,6 +81,7 @@ class File final : public Handle {
   };
   Extent extend(Load& load, PageId first, std::uint32_t pages) noexcept;
   void begin_load(Load& load, PageId first) noexcept;
+  Extent load_ahead(PageId first, std::uint32_t pages) noexcept;
   void read_ahead() noexcept;
   bool is_staged(FrameId frame) const noexcept;
   void write_staged(Op& op, FrameId frame) noexcept;

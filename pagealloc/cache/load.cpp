@@ -124,19 +124,37 @@ void File::begin_load(Load& load, PageId first) noexcept {
   deliver(*engine_);
 }
 
+/// Begins to read them, as many as can be had. Precondition: a wide load is idle.
+File::Extent File::load_ahead(PageId first, std::uint32_t pages) noexcept {
+  Load& load = *idle_wide_.back();
+  load.frames.clear();
+  const Extent extent = extend(load, first, pages);
+  if (!load.frames.empty()) {
+    idle_wide_.pop_back();
+    begin_load(load, first);
+  }
+  return extent;
+}
+
+// With an engine that moves one transfer at a time they have been read when this returns.
+void File::prefetch(Op& op) noexcept {
+  const PageId end = op.page + op.run;
+  PageId page = op.page;
+  while (page < end && !idle_wide_.empty()) {
+    const Extent extent = load_ahead(page, static_cast<std::uint32_t>(end - page));
+    if (extent.next == page && !extent.there) break;  // no room
+    page = extent.next + (extent.there ? 1 : 0);
+  }
+  finish(op, {});
+}
+
 void File::read_ahead() noexcept {
   const Readahead::Guess guess = readahead_.guess();
   std::uint32_t done = 0;
   while (done < guess.count && !idle_wide_.empty()) {
     const auto distance = guess.stride * static_cast<std::int64_t>(done);
     const PageId first = guess.first + static_cast<PageId>(distance);
-    Load& load = *idle_wide_.back();
-    load.frames.clear();
-    const Extent extent = extend(load, first, guess.stride == 1 ? guess.count - done : 1);
-    if (!load.frames.empty()) {
-      idle_wide_.pop_back();
-      begin_load(load, first);
-    }
+    const Extent extent = load_ahead(first, guess.stride == 1 ? guess.count - done : 1);
     const bool end_of_file = extent.next >= pages();
     done += static_cast<std::uint32_t>(extent.next - first) + (extent.there ? 1U : 0U);
     if (extent.next == first && !extent.there && !end_of_file) break;  // no room

@@ -70,9 +70,8 @@ Exit run(int argc, char** argv) {
   app.footer(footer);
   add_kernel(app);
   Exit exit = Exit::ok;
-  for (const auto add :
-       {add_create, add_write, add_read, add_hexdump, add_stat, add_punch, add_write_direct,
-        add_cache_trace}) {
+  for (const auto add : {add_create, add_write, add_read, add_hexdump, add_stat, add_punch,
+                         add_write_direct, add_cache_trace}) {
     add(app, exit);
   }
   try {

@@ -1,4 +1,4 @@
-// Clauses 1 to 4, 14 and 17: how operations and frames flow between the caller and the file.
+// Clauses 1 to 4, 14, 17 and 18: how operations and frames flow between the caller and the file.
 #include <algorithm>
 #include <cstring>
 #include <set>
@@ -323,9 +323,12 @@ TEST_P(Contract, C17_no_allocation_after_open) {
       good -= op.result != Errc::ok;
       if (op.verb == Verb::read) handle.release(op.frame, 1);
     }
-    Op op{.verb = Verb::sync};
-    Op* one[] = {&op};
-    return good == 8 && handle.submit(one) == 1 && handle.reap(done, 1) == 1;
+    for (const Verb verb : {Verb::sync, Verb::prefetch}) {
+      Op op{.verb = verb, .run = 8, .page = base % 56};
+      Op* one[] = {&op};
+      if (handle.submit(one) != 1 || handle.reap(done, 1) != 1) good = 0;
+    }
+    return good == 8;
   };
   bool good = true;
   const std::uint64_t before = allocations();
@@ -344,6 +347,51 @@ TEST_P(Contract, C17_no_allocation_after_open) {
   }).join();
   EXPECT_TRUE(good);
   EXPECT_EQ(elsewhere, 0U) << "allocations of a thread's first operations";
+}
+
+// The kernel's cache is only asked; what it makes of it is its own business. Our own is looked at.
+TEST_P(Contract, C18_what_was_prefetched_is_there) {
+  open_filled(64).reset();
+  options_.cache.readahead_bytes = 0;  // or the reads below fetch more than they ask for
+  auto opened = try_open(options_);
+  ASSERT_TRUE(opened) << opened.error().text();
+  PageFile& file = **opened;
+  const auto bytes_moved = [&](os::Call call) {
+    std::uint64_t bytes = 0;
+    for (const Record& record : kernel_.log()) bytes += record.call == call ? record.bytes : 0;
+    return bytes;
+  };
+  kernel_.clear_log();
+  constexpr std::uint32_t run = 16;
+  const Op asked = run_one(file, Op{.verb = Verb::prefetch, .run = run, .page = 8});
+  EXPECT_EQ(asked.frame, nullptr) << "nothing is lent";
+  const std::uint64_t bytes = run * std::uint64_t{options_.page_bytes};
+  if (file.geometry().direct && !caches()) {
+    EXPECT_EQ(asked.result, Errc::not_available);
+    EXPECT_TRUE(kernel_.log().empty());
+    EXPECT_NE(error_of(file, asked).text().find("not available here"), std::string::npos);
+  } else {
+    EXPECT_EQ(asked.result, Errc::ok);
+    EXPECT_EQ(bytes_moved(caches() ? os::Call::preadv : os::Call::fadvise), bytes);
+  }
+  for (PageId page = 8; page < 8 + run; ++page) expect_page(file, page, 0);
+  if (caches()) {
+    EXPECT_EQ(bytes_moved(os::Call::preadv), bytes) << "a page was read again";
+  }
+}
+
+TEST_P(Contract, C18_prefetch_is_refused_like_a_read) {
+  auto file = open_filled(8);
+  const auto prefetch_of = [&](PageId page, std::uint32_t run) {
+    return run_one(*file, Op{.verb = Verb::prefetch, .run = run, .page = page}).result;
+  };
+  EXPECT_EQ(prefetch_of(8, 1), Errc::beyond_end);
+  EXPECT_EQ(prefetch_of(7, 2), Errc::beyond_end);
+  EXPECT_EQ(prefetch_of(0, 0), Errc::bad_argument);
+  const Errc before = prefetch_of(7, 1);
+  kernel_.fail_next(sync_call(), EIO);
+  EXPECT_FALSE(sync(*file));
+  EXPECT_EQ(prefetch_of(7, 1), before) << "poison stops writers, not readers";
 }
 
 }  // namespace pagealloc::conformance

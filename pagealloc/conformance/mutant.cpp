@@ -73,10 +73,11 @@ std::size_t Mutant::submit(std::span<Op* const> batch) noexcept {
   return batch.size();
 }
 
-/// Clauses 8, 13 and 16: success is reported and nothing was done.
+/// Clauses 8, 13, 16 and 18: success is reported and nothing was done.
 bool Mutant::swallow(Op& op) {
   if (clause_ == 8) return op.verb == Verb::sync;
   if (clause_ == 13) return op.verb == Verb::punch;
+  if (clause_ == 18) return op.verb == Verb::prefetch;
   return clause_ == 16 && op.verb != Verb::sync && op.page >= base_->pages();
 }
 
