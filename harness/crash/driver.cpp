@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -109,9 +110,11 @@ class Run {
     options.depth = 4;
     options.frames = 8;
     if (options.impl == "mmap") options.map_reserve_bytes = 1U << 20;
-    if (options.cache.bytes != 0) {  // what is staged drives out what was read
+    if (options.cache.bytes != 0) {
+      // In few frames what is staged drives out what was read; with 16 it is read ahead.
+      constexpr std::array frames = {6U, 8U, 6U, 16U};
       options.frames = 2;
-      options.cache.bytes = (6 + seed_ % 2 * 2) * options.page_bytes;
+      options.cache.bytes = frames[seed_ % frames.size()] * std::uint64_t{options.page_bytes};
     }
     bounds.acknowledged -= std::min(bounds.acknowledged, silent_losses_);
     return look(*experiment_.kind, store, store_path, options, bounds);

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "pagealloc/cache/dirty_pages.h"
 #include "pagealloc/cache/frame_table.h"
 #include "pagealloc/cache/replacement.h"
+#include "pagealloc/cache/schedule.h"
 #include "pagealloc/cache/turn.h"
 #include "pagealloc/shared_file.h"
 
@@ -119,7 +119,7 @@ class Cache {
 
   std::unique_ptr<FrameTable> table_;
   Turn turn_;
-  std::mutex mutex_;  // of all below; never held while the kernel is called
+  Mutex mutex_;  // of all below; never held while the kernel is called
   std::unique_ptr<Replacement> replacement_;
   std::vector<FrameId> free_;
   std::vector<Transfer*> loads_;  // by frame: who fills it

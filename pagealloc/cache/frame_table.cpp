@@ -4,6 +4,8 @@
 #include <bit>
 #include <cassert>
 
+#include "pagealloc/cache/schedule.h"
+
 namespace pagealloc::cache {
 
 namespace {
@@ -70,11 +72,15 @@ FrameId FrameTable::pin(PageId page, FrameId& ended) noexcept {
   FrameId frame = buckets_[bucket_of(page)].load(std::memory_order_acquire);
   // While it is followed a frame may move to another chain. Then the page is not found, and who
   // looks again under the lock finds it; the other chain has an end, too.
+  between_steps();
   while (frame != no_frame && page_of(frame) != page) {
+    between_steps();
     frame = slots_[frame].next.load(std::memory_order_acquire);
   }
   if (frame == no_frame) return no_frame;
+  between_steps();
   const std::uint32_t before = slots_[frame].state.fetch_add(1, std::memory_order_acquire);
+  between_steps();
   // Held now, so its page cannot change any more. Was it this one's, and readable?
   if ((before & (claimed_bit | detached_bit)) == 0 && page_of(frame) == page) return frame;
   if (unpin(frame)) ended = frame;
@@ -82,6 +88,7 @@ FrameId FrameTable::pin(PageId page, FrameId& ended) noexcept {
 }
 
 bool FrameTable::unpin(FrameId frame) noexcept {
+  between_steps();
   const std::uint32_t before = slots_[frame].state.fetch_sub(1, std::memory_order_acq_rel);
   assert((before & holds_mask) != 0 && "a frame was given back twice");
   return before == (detached_bit | 1U);
@@ -104,12 +111,14 @@ void FrameTable::hold(FrameId frame) noexcept {
 }
 
 bool FrameTable::claim(FrameId frame) noexcept {
+  between_steps();
   std::uint32_t nobody = 0;
   return slots_[frame].state.compare_exchange_strong(nobody, claimed_bit,
                                                      std::memory_order_acq_rel);
 }
 
 bool FrameTable::reclaim(FrameId frame) noexcept {
+  between_steps();
   std::uint32_t ended = detached_bit;
   return slots_[frame].state.compare_exchange_strong(ended, claimed_bit | detached_bit,
                                                      std::memory_order_acq_rel);
@@ -118,23 +127,30 @@ bool FrameTable::reclaim(FrameId frame) noexcept {
 void FrameTable::enter(FrameId frame, PageId page) noexcept {
   assert(claimed(frame) && detached(frame));
   slots_[frame].page.store(page, std::memory_order_relaxed);
+  between_steps();
   slots_[frame].state.fetch_and(~detached_bit, std::memory_order_relaxed);
+  between_steps();
   auto& bucket = buckets_[bucket_of(page)];
   slots_[frame].next.store(bucket.load(std::memory_order_relaxed), std::memory_order_release);
+  between_steps();
   bucket.store(frame, std::memory_order_release);
+  between_steps();
 }
 
 void FrameTable::leave(FrameId frame) noexcept {
   assert(claimed(frame));
   if (detached(frame)) return;
   unlink(frame);
+  between_steps();
   slots_[frame].state.fetch_or(detached_bit, std::memory_order_relaxed);
+  between_steps();
 }
 
 // The holds come first: between them and the end of the claim nobody may find it unheld.
 bool FrameTable::publish(FrameId frame, std::uint32_t holds) noexcept {
   auto& state = slots_[frame].state;
   state.fetch_add(holds, std::memory_order_relaxed);
+  between_steps();
   const std::uint32_t before = state.fetch_and(~claimed_bit, std::memory_order_acq_rel);
   assert((before & claimed_bit) != 0);
   return before == (claimed_bit | detached_bit);
@@ -142,6 +158,7 @@ bool FrameTable::publish(FrameId frame, std::uint32_t holds) noexcept {
 
 bool FrameTable::detach(FrameId frame) noexcept {
   unlink(frame);
+  between_steps();
   return slots_[frame].state.fetch_or(detached_bit, std::memory_order_acq_rel) == 0;
 }
 

@@ -1,27 +1,16 @@
 // Is a cache with a mistake caught? usage: wrong_NAME PATCH, whose head says what must be found.
 #include <fmt/format.h>
 
-#include <fstream>
 #include <map>
 #include <string>
 
 #include "harness/crash/canaries.h"
 #include "harness/crash/driver.h"
+#include "pagealloc/tests/patch_head.h"
 #include "pagealloc/ways.h"
 
 namespace pagealloc::crash {
 namespace {
-
-/// The lines "# key: value".
-std::map<std::string, std::string> head_of(const char* patch) {
-  std::map<std::string, std::string> head;
-  std::ifstream file(patch);
-  for (std::string line; std::getline(file, line) && line.starts_with("# ");) {
-    const auto colon = line.find(": ");
-    head[line.substr(2, colon - 2)] = line.substr(colon + 2);
-  }
-  return head;
-}
 
 bool caught(const Way& way, const std::map<std::string, std::string>& head) {
   const StoreKind& store = correct_on_two_handles();
@@ -49,7 +38,7 @@ bool caught(const Way& way, const std::map<std::string, std::string>& head) {
 int main(int argc, char** argv) {
   using namespace pagealloc::crash;
   if (argc != 2) return 2;
-  const auto head = head_of(argv[1]);
+  const auto head = pagealloc::head_of_patch(argv[1]);
   bool all = true;
   for (const pagealloc::Way& way : pagealloc::ways()) {
     if (way.options.cache.bytes != 0) all = caught(way, head) && all;

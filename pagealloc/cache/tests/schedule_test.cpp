@@ -1,0 +1,357 @@
+// Three threads on one small cache, in every order that a seed can think of.
+//
+// The threads are fibers of the simulated machine, and they change places not only where they enter
+// the kernel but between any two steps that take no lock, and inside of the lock
+// (cache/schedule.h). So a frame is evicted, lent, replaced and written back while somebody is
+// halfway through finding it. What was written must be read, what is lent must not change, and what
+// was synced must be on the medium. Usage: schedule_test SCHEDULES, or schedule_test PATCH, whose
+// mistake must be found.
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "pagealloc/cache/schedule.h"
+#include "pagealloc/open.h"
+#include "pagealloc/os/sim/fiber.h"
+#include "pagealloc/os/sim/kernel.h"
+#include "pagealloc/random.h"
+#include "pagealloc/tests/patch_head.h"
+
+namespace pagealloc::cache {
+
+namespace {
+
+constexpr std::uint32_t page_bytes = 512;
+constexpr std::uint64_t pages = 20;
+constexpr unsigned threads = 3;
+constexpr const char* file_path = "/scheduled.pa";
+
+std::uint64_t seed_now = 0;  // for who dies on the way
+
+/// Which fiber went on at each place where another one could have.
+class Schedule final : os::Background {
+ public:
+  Schedule(os::Kernel& kernel, std::uint64_t seed)
+      : random_(seed), clock_(kernel.start(*this, 1)) {}
+
+  /// Lets others come in, or not.
+  void point() {
+    hash_ = (hash_ ^ reinterpret_cast<std::uintptr_t>(number_of(os::sim::Fiber::current()))) *
+            0x9E3779B97F4A7C15ULL;
+    if (!random_.one_in(4)) return;
+    // Now and then so long that the others evict and read whole pages meanwhile.
+    const std::uint64_t pauses = random_.one_in(8) ? 24 : 1 + random_.below(2);
+    for (std::uint64_t i = 0; i < pauses; ++i) yield();
+  }
+  void yield() { clock_->poll(); }
+  std::uint64_t hash() const { return hash_; }
+
+ private:
+  void step() noexcept override {}
+  std::uintptr_t number_of(const void* fiber) {
+    std::size_t number = 0;
+    while (number < fibers_.size() && fibers_[number] != fiber) ++number;
+    if (number == fibers_.size()) fibers_.push_back(fiber);
+    return number + 1;
+  }
+
+  Random random_;
+  std::unique_ptr<os::Workers> clock_;
+  std::vector<const void*> fibers_;
+  std::uint64_t hash_ = 1;
+};
+
+Schedule* schedule = nullptr;  // of this run; none while nothing shall come in between
+
+}  // namespace
+
+void between_steps() noexcept {
+  if (schedule != nullptr && os::sim::Fiber::current() != nullptr) schedule->point();
+}
+
+void Mutex::lock() noexcept {
+  between_steps();
+  while (held_) schedule->yield();
+  held_ = true;
+}
+
+bool Mutex::try_lock() noexcept {
+  between_steps();
+  if (held_) return false;
+  held_ = true;
+  return true;
+}
+
+void Mutex::unlock() noexcept {
+  held_ = false;
+  between_steps();
+}
+
+namespace {
+
+/// What page `page` holds in its `version`th form; its first word says which it is.
+std::vector<std::byte> contents(PageId page, std::uint64_t version) {
+  std::vector<std::byte> bytes(page_bytes);
+  for (std::size_t i = 0; i < bytes.size(); i += sizeof(std::uint64_t)) {
+    const std::uint64_t name = page << 32 | version;
+    const std::uint64_t word = i == 0 ? name : (name + i) * 0x9E3779B97F4A7C15ULL;
+    std::memcpy(bytes.data() + i, &word, sizeof word);
+  }
+  return bytes;
+}
+
+std::uint64_t first_word_of(std::span<const std::byte> bytes) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes.data(), sizeof word);
+  return word;
+}
+
+std::uint64_t version_of(std::span<const std::byte> bytes) {
+  return first_word_of(bytes) & UINT32_MAX;
+}
+
+/// One machine, one file, three handles, and what the file must hold.
+class World final : os::Background {
+ public:
+  World(const std::string& impl, std::uint64_t seed)
+      : random_(seed), kernel_(machine(seed)), schedule_(kernel_, seed) {
+    Options options;
+    options.impl = impl;
+    options.page_bytes = page_bytes;
+    options.depth = 4;
+    options.frames = 2;
+    options.cache.bytes = std::array{9U, 12U, 16U}[seed % 3] * std::uint64_t{page_bytes};
+    options.cache.eviction = static_cast<Eviction>(seed / 3 % 4);
+    options.cache.cluster_bytes = seed / 12 % 2 == 0 ? 0 : 2 * page_bytes;
+    options.kernel = &kernel_;
+    auto first = open(file_path, options);
+    if (!first) {
+      fail(first.error().text());
+      return;
+    }
+    handles_.push_back(std::move(*first));
+    while (handles_.size() < threads) {
+      auto another = handles_.front()->another();
+      if (!another) {
+        fail(another.error().text());
+        return;
+      }
+      handles_.push_back(std::move(*another));
+    }
+  }
+
+  /// What was wrong, if anything was.
+  std::optional<std::string> run() {
+    if (failure_) return failure_;
+    schedule = &schedule_;
+    {
+      const auto workers = kernel_.start(*this, threads);
+      workers->post(threads);
+      workers->wait(threads);
+    }
+    if (!failure_) sync_through(*handles_.front());
+    handles_.clear();
+    schedule = nullptr;
+    return failure_;
+  }
+
+  std::uint64_t hash() const { return schedule_.hash(); }
+
+ private:
+  struct PageState {
+    std::uint64_t version = 0;
+    unsigned readers = 0;  // reads that are in flight
+    bool written = false;  // a write is
+  };
+
+  static os::sim::Machine machine(std::uint64_t seed) {
+    os::sim::Machine machine{.seed = seed};
+    // As fast as a pause is long, so that pages come and go while somebody stands between two
+    // steps.
+    machine.model.read_ns = machine.model.write_ns = machine.model.flush_ns = 1000;
+    auto& file = machine.image.files[file_path];
+    for (PageId page = 0; page < pages; ++page) {
+      const auto bytes = contents(page, 0);
+      file.bytes.insert(file.bytes.end(), bytes.begin(), bytes.end());
+    }
+    file.allocated.assign((file.bytes.size() - 1) / os::sim::block_bytes + 1, true);
+    return machine;
+  }
+
+  void fail(std::string what) {
+    if (!failure_) failure_ = std::move(what);
+  }
+
+  // One thread's life.
+  void step() noexcept override {
+    PageFile& file = *handles_[next_++];
+    constexpr int actions = 10;
+    for (int i = 0; i < actions && !failure_; ++i) act(file);
+  }
+
+  void act(PageFile& file) {
+    const PageId page = random_.below(pages);
+    const std::uint64_t what = random_.below(16);
+    if (what < 7) return read(file, page);
+    if (what < 12) return write(file, page, what == 7);
+    if (what < 14) return sync_through(file);
+    if (what == 14) return read_run(file, std::min(page, pages - 2));
+    Op op{.verb = Verb::prefetch, .run = 3, .page = std::min(page, pages - 3)};
+    carry_out(file, op);
+  }
+
+  bool carry_out(PageFile& file, Op& op) {
+    Op* batch[] = {&op};
+    Op* done[1];
+    if (file.submit(batch) != 1 || file.reap(done, 1) != 1) fail("an operation did not come back");
+    if (op.result != Errc::ok) fail(error_of(file, op).text());
+    return op.result == Errc::ok;
+  }
+
+  void check(PageId page, std::span<const std::byte> bytes, std::uint64_t version,
+             const char* when) {
+    if (std::memcmp(bytes.data(), contents(page, version).data(), page_bytes) == 0) return;
+    const std::uint64_t found = first_word_of(bytes) >> 32;
+    fail(fmt::format("page {}, version {}: {} it has bytes of {}", page, version, when,
+                     found < pages ? fmt::format("page {}, version {}", found, version_of(bytes))
+                                   : "nothing that was written"));
+  }
+
+  void read(PageFile& file, PageId page) {
+    PageState& state = states_[page];
+    if (state.written) return;  // the contract forbids it
+    ++state.readers;
+    Op op{.page = page};
+    const bool good = carry_out(file, op);
+    --state.readers;
+    if (!good) return;
+    const std::uint64_t version = state.version;
+    check(page, {op.frame, page_bytes}, version, "when it was read");
+    for (std::uint64_t i = random_.below(6); i > 0; --i) between_steps();
+    check(page, {op.frame, page_bytes}, version, "while it is lent");
+    file.release(op.frame, 1);
+  }
+
+  void read_run(PageFile& file, PageId page) {
+    const std::array both{&states_[page], &states_[page + 1]};
+    if (both[0]->written || both[1]->written) return;
+    for (PageState* state : both) ++state->readers;
+    Op op{.run = 2, .page = page};
+    const bool good = carry_out(file, op);
+    for (PageState* state : both) --state->readers;
+    if (!good) return;
+    for (std::size_t i = 0; i < 2; ++i) {
+      check(page + i, {op.frame + i * page_bytes, page_bytes}, both[i]->version, "read in a run");
+    }
+    file.release(op.frame, 2);
+  }
+
+  void write(PageFile& file, PageId page, bool own_memory) {
+    PageState& state = states_[page];
+    if (state.written || state.readers > 0) return;
+    state.written = true;
+    const auto bytes = contents(page, state.version + 1);
+    alignas(page_bytes) std::array<std::byte, page_bytes> memory;
+    Op op{.verb = Verb::write, .page = page};
+    op.frame = own_memory ? memory.data() : file.stage(page, 1);
+    if (op.frame == nullptr) return fail("a guaranteed frame was not there");
+    std::memcpy(op.frame, bytes.data(), page_bytes);
+    if (carry_out(file, op)) ++state.version;
+    state.written = false;
+  }
+
+  void sync_through(PageFile& file) {
+    const auto before = states_;
+    Op op{.verb = Verb::sync};
+    if (!carry_out(file, op)) return;
+    const os::sim::Image image = kernel_.cut(os::sim::Tearing::none);
+    const std::span<const std::byte> all = image.files.at(file_path).bytes;
+    for (PageId page = 0; page < pages; ++page) {
+      const auto bytes = all.subspan(page * page_bytes, page_bytes);
+      if (version_of(bytes) >= before[page].version) continue;
+      fail(fmt::format("page {}: version {} was synced, version {} is on the medium", page,
+                       before[page].version, version_of(bytes)));
+    }
+  }
+
+  Random random_;
+  os::sim::SimKernel kernel_;
+  Schedule schedule_;
+  std::vector<std::unique_ptr<PageFile>> handles_;
+  std::array<PageState, pages> states_{};
+  std::size_t next_ = 0;
+  std::optional<std::string> failure_;
+};
+
+struct Explored {
+  std::uint64_t seeds = 0;
+  std::unordered_set<std::uint64_t> schedules;
+  std::optional<std::string> failure;
+};
+
+/// Until something is found, or so many different schedules or seeds have been tried.
+Explored explore(const std::string& impl, std::uint64_t schedules, std::uint64_t seeds) {
+  Explored explored;
+  while (!explored.failure && explored.schedules.size() < schedules && explored.seeds < seeds) {
+    seed_now = ++explored.seeds;
+    World world(impl, seed_now);
+    explored.failure = world.run();
+    explored.schedules.insert(world.hash());
+  }
+  return explored;
+}
+
+int explore_all(std::uint64_t schedules) {
+  bool good = true;
+  for (const std::string impl : {"direct", "uring"}) {
+    const Explored explored = explore(impl, schedules, 2 * schedules);
+    good = good && !explored.failure && explored.schedules.size() >= schedules;
+    fmt::print("{}: {} different schedules of {} seeds: {}\n", impl, explored.schedules.size(),
+               explored.seeds,
+               explored.failure ? fmt::format("FAILED at seed {}: {}", seed_now, *explored.failure)
+                                : "all good");
+  }
+  return good ? 0 : 1;
+}
+
+int find_mistake(const char* patch) {
+  const auto head = head_of_patch(patch);
+  bool caught = true;
+  for (const std::string impl : {"direct", "uring"}) {
+    const std::uint64_t seeds = std::stoull(head.at("seeds"));
+    const Explored explored = explore(impl, UINT64_MAX, seeds);
+    caught = caught && explored.failure.has_value();
+    fmt::print("{}: {}: {}\n", impl, head.at("mistake"),
+               explored.failure ? fmt::format("caught by seed {}: {}", seed_now, *explored.failure)
+                                : fmt::format("survived {} seeds", seeds));
+  }
+  return caught ? 0 : 1;
+}
+
+void on_abort(int) {
+  const std::string text = fmt::format("schedule_test: ended by seed {}\n", seed_now);
+  std::fputs(text.c_str(), stderr);
+}
+
+}  // namespace
+}  // namespace pagealloc::cache
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  std::signal(SIGABRT, pagealloc::cache::on_abort);
+  const std::string_view what = argv[1];
+  std::uint64_t schedules = 0;
+  const auto [end, error] = std::from_chars(what.data(), what.data() + what.size(), schedules);
+  if (error == std::errc() && end == what.data() + what.size()) {
+    return pagealloc::cache::explore_all(schedules);
+  }
+  return pagealloc::cache::find_mistake(argv[1]);
+}

@@ -1,0 +1,32 @@
+# Programs with a mistake: the product's source with a patch, in front of the product's library. A
+# patch that does not apply any more fails the build. Once is enough, in a plain debug build; a
+# sanitizer would stop some of them for its own reasons.
+#
+# pagealloc_mistakes(PREFIX FOLDER SOURCES...): for each patch of the folder a program and a test
+# PREFIX_<name>, of the sources that are given and the patched one; the test's argument is the patch.
+# Of the sources given, the one that is patched is left out. Sets PREFIX_targets.
+function(pagealloc_mistakes prefix folder)
+  set(targets "")
+  if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+    find_program(PATCH patch REQUIRED)
+    file(GLOB patches CONFIGURE_DEPENDS ${folder}/*.patch)
+    foreach(patch ${patches})
+      get_filename_component(name ${patch} NAME_WE)
+      file(STRINGS ${patch} target REGEX "^--- a/")
+      string(REGEX REPLACE "^--- a/" "" source ${target})
+      set(source ${PROJECT_SOURCE_DIR}/${source})
+      set(wrong ${CMAKE_CURRENT_BINARY_DIR}/wrong/${name}.cpp)
+      add_custom_command(OUTPUT ${wrong}
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/wrong
+        COMMAND ${PATCH} --quiet --fuzz=0 --output=${wrong} ${source} ${patch}
+        DEPENDS ${patch} ${source} VERBATIM)
+      set(others ${ARGN})
+      list(REMOVE_ITEM others ${source})
+      add_executable(${prefix}_${name} ${others} ${wrong})
+      target_compile_definitions(${prefix}_${name} PRIVATE NDEBUG)  # the test is to find it
+      add_test(NAME ${prefix}_${name} COMMAND ${prefix}_${name} ${patch})
+      list(APPEND targets ${prefix}_${name})
+    endforeach()
+  endif()
+  set(${prefix}_targets ${targets} PARENT_SCOPE)
+endfunction()
