@@ -113,7 +113,7 @@ def check_contract(root):
     defined = set(re.findall(r"TEST_P\(Contract, (C\d\d_\w+)\)", suite))
     named = set(re.findall(r"`(C\d\d_\w+)`", text))
     clauses = [int(number) for number in re.findall(r"^## (\d+)\. ", text, re.MULTILINE)]
-    if clauses != list(range(1, 18)):
+    if clauses != list(range(1, 19)):
         yield f"CONTRACT.md numbers its clauses {clauses}"
     for clause in clauses:
         if not any(name.startswith(f"C{clause:02}_") for name in defined):

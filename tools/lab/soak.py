@@ -24,8 +24,8 @@ def main() -> int:
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
     rows = [row for path in sorted(source.glob("*.json")) if not path.stem.startswith("rig-")
             for row in json.loads(path.read_text(encoding="utf-8"))]
-    wanted = (source / "ways").read_text(encoding="utf-8").split()
-    missing = sorted(set(wanted) - {row["way"] for row in rows})
+    wanted = (source / "runs").read_text(encoding="utf-8").splitlines()
+    missing = sorted(set(wanted) - {f"{row['store']} {row['way']}" for row in rows})
     if missing:
         # Half a result would be read as a whole one.
         print(f"soak: no result of {', '.join(missing)}; nothing is written", file=sys.stderr)
@@ -38,11 +38,11 @@ def main() -> int:
         "rigs": rigs_of(source),
     }
     target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(f"{'way':<16} {'distinct media':>15} {'power cuts':>12} {'seeds':>9} "
+    print(f"{'way':<16} {'store':<12} {'distinct media':>15} {'power cuts':>12} {'seeds':>9} "
           f"{'a second':>9}  verdict")
     for row in rows:
         verdict = "survived" if row["survived"] else "LOST SOMETHING"
-        print(f"{row['way']:<16} {row['distinct_states']:>15} {row['power_cuts']:>12} "
+        print(f"{row['way']:<16} {row['store']:<12} {row['distinct_states']:>15} {row['power_cuts']:>12} "
               f"{row['seeds']:>9} {row['distinct_states_per_second']:>9.0f}  {verdict}")
     print(f"Result: {target}")
     return 0 if all(row["survived"] for row in rows) else 1

@@ -3,11 +3,12 @@
 
 soak_usage() {
   cat <<'HELP'
-Usage: ./lab soak [--states N]
+Usage: ./lab soak [--states N] [--way NAME]...
 
 Runs the correct two-page store on every way to open a file until N distinct media (default 10
-million) have been judged on each, as many ways at a time as there are cores. Then the crash rigs
-that can run here, on ext4 and XFS, with their questions to the kernel. The result goes to
+million) have been judged on each, and on those with a cache the store on two handles too, as many
+at a time as there are cores. Then the crash rigs that can run here, on ext4 and XFS, with their
+questions to the kernel. With --way only these ways, and no rigs. The result goes to
 docs/soak/DATE.json. Exit code 1: something was lost.
 HELP
 }
@@ -29,14 +30,18 @@ soak_rigs() {
   return "$failed"
 }
 
-# soak [--states N]
+# soak [--states N] [--way NAME]...
 cmd_soak() {
-  local states=10000000
+  local states=10000000 ways=()
   while (($# > 0)); do
     case $1 in
       --states)
         (($# > 1)) || fail '--states needs a number'
         states=$2
+        shift 2 ;;
+      --way)
+        (($# > 1)) || fail '--way needs a name'
+        ways+=("$2")
         shift 2 ;;
       --help | -h) soak_usage; return 0 ;;
       *) fail "soak has no option '$1' (./lab soak --help)" ;;
@@ -45,7 +50,7 @@ cmd_soak() {
   [[ $states =~ ^[1-9][0-9]*$ ]] || fail "--states must be a positive number, not '$states'"
   ensure build test rigs
   build_preset release pagealloc_crash
-  build_preset debug pagealloc_rig
+  ((${#ways[@]} > 0)) || build_preset debug pagealloc_rig
   local date out=$root/build/soak
   date=$(date -u +%Y-%m-%d)
   rm -rf "$out"
@@ -55,10 +60,21 @@ cmd_soak() {
   cp "$root/build/release/bin/pagealloc_crash" "$out/pagealloc_crash"
   heading "Soak: $states distinct media on each way"
   local failed=0
-  "$out/pagealloc_crash" --list-ways >"$out/ways"
-  <"$out/ways" xargs -P "$jobs" -I{} "$out/pagealloc_crash" --way {} --states "$states" --json "$out/{}.json" ||
+  local way all some=${#ways[@]}
+  mapfile -t all < <("$out/pagealloc_crash" --list-ways)
+  for way in "${ways[@]}"; do
+    [[ " ${all[*]} " == *" $way "* ]] || fail "there is no way '$way', only ${all[*]}"
+  done
+  ((some > 0)) || ways=("${all[@]}")
+  for way in "${ways[@]}"; do
+    echo "two-page $way"
+    [[ $way != *_cached ]] || echo "two-handles $way"  # who shares a cache
+  done >"$out/runs"
+  # shellcheck disable=SC2016  # the inner shell's
+  <"$out/runs" xargs -P "$jobs" -L1 bash -c \
+    '"$0/pagealloc_crash" --store "$2" --way "$3" --states "$1" --json "$0/$2-$3.json"' "$out" "$states" ||
     failed=1
-  soak_rigs "$out" || failed=1
+  ((some > 0)) || soak_rigs "$out" || failed=1
   python3 "$lib/soak.py" "$out" "$root/docs/soak/$date.json" || failed=1
   return "$failed"
 }
