@@ -42,7 +42,8 @@ def _ranking(name, rows):
         return f"{text} is all that was measured."
     second, last = rows[1], rows[-1]
     lead = units.quotient(selection.ops(best), selection.ops(second))
-    text += (f" leads, but its rounds overlap those of {named[1]}" if _overlap(best, second)
+    text += (f" leads, but its rounds overlap those of {named[1]}"
+             if selection.overlap(best, second)
              else f" is fastest, {units.factor(lead)} the next, {named[1]}")
     if last is not second:
         most = units.quotient(selection.ops(best), selection.ops(last))
@@ -57,11 +58,6 @@ def _touch(rows):
     row = max(touched, key=selection.ops)
     return (f"{row.label} reads one word of a page, {units.rate(selection.ops(row))}, and is"
             " left out of that ranking.")
-
-
-def _overlap(one, other):
-    a, b = one.spread("ops_per_second"), other.spread("ops_per_second")
-    return bool(a and b and a[0] <= b[1] and b[0] <= a[1])
 
 
 def _named(row):
@@ -139,7 +135,7 @@ def _ring_beside_pool(results):
     text = (f"With {most} in flight, {ring.line_label} reads {units.factor(rate)} what a pool of"
             f" {units.plural(rival.threads, 'thread')} reads")
     text += f", for {units.factor(cpu)} its CPU time per read" if cpu else ""
-    return text + (" (their rounds overlap)." if _overlap(ring, rival) else ".")
+    return text + (" (their rounds overlap)." if selection.overlap(ring, rival) else ".")
 
 
 def latency(results):
@@ -274,7 +270,8 @@ def four_rows(results):
         cpu = units.quotient(mapped.median("cpu_ns_per_op"), pread.median("cpu_ns_per_op"))
         text = f"{word}, {_named(mapped)} does {units.factor(rate)} the reads of {_named(pread)}"
         text += f" for {units.factor(cpu)} its CPU time per read" if cpu else ""
-        sentences.append(text + (" (their rounds overlap)." if _overlap(pread, mapped) else "."))
+        same = selection.overlap(pread, mapped)
+        sentences.append(text + (" (their rounds overlap)." if same else "."))
     return sentences
 
 

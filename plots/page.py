@@ -5,8 +5,11 @@ import html
 
 import comparison
 import findings
+import findings_caches
 import results as results_module
 import tables
+import tables_caches
+import units
 
 STYLE = """
 :root { color-scheme: light; }
@@ -56,14 +59,16 @@ tbody th { font-weight: 600; }
 """
 
 
-def render(results, figures, disks):
+def render(results, figures, disks, caches=()):
     """figures: [(name, title, SVG bytes or None, sentences)], in the order of reading; disks: the
-    one of depth on four disks."""
+    one of depth on four disks; caches: those of the kernel's cache and ours."""
     parts = [_head(results), _simulated(results), _warnings(results),
-             f'<p class="lead">{html.escape(findings.summary(results))}</p>',
+             f'<p class="lead">{html.escape(_summary(results))}</p>',
              _section("The machine", tables.machine(results), _cold_note(results))]
     if results.measured:
         parts.append(_section("Figures", *[_numbered(n, f) for n, f in enumerate(figures, 1)]))
+    if results.caches:
+        parts += [_caches(results, caches), _policies(results.caches, caches)]
     parts.append(_disks(results, disks))
     if results.measured:
         parts.append(_four_rows(results))
@@ -110,6 +115,10 @@ def _simulated(results):
             " differ in what they ask of a disk, not how fast any disk is. The same seed gives the"
             " same figures on every computer.")
     return (f'<p class="simulated"><strong>Simulated machine:</strong> {html.escape(text)}</p>')
+
+
+def _summary(results):
+    return " ".join(filter(None, (findings.summary(results), findings_caches.summary(results))))
 
 
 def _warnings(results):
@@ -160,6 +169,67 @@ def _figure(figure):
     alt = html.escape(" ".join([f"{title}.", *sentences]), quote=True)
     return (f'<figure><img alt="{alt}" src="data:image/svg+xml;base64,{data}">\n'
             f"<figcaption>{_sentences(sentences)}</figcaption></figure>")
+
+
+def _named(figures, name):
+    return next((figure for figure in figures if figure[0] == name), None)
+
+
+def _titled(title, *parts):
+    """A part of a section; '' where there is nothing in it."""
+    inner = "\n".join(part for part in parts if part)
+    return f"<h3>{html.escape(title)}</h3>\n{inner}" if inner else ""
+
+
+def _caches(results, figures):
+    caches = results.caches
+    title = "The kernel's cache and one of our own"
+    if caches.reason:
+        text = tables.not_measured(caches.reason)
+        return _section(title, f"<p>{html.escape(text[0].upper() + text[1:])}.</p>")
+    beside, scan = (_named(figures, name) for name in ("caches", "scan"))
+    return _section(
+        title, _note(_limits(caches)),
+        _titled(beside[1], _figure(beside)) if beside else "",
+        _titled("Every rate", tables_caches.comparison(caches)),
+        _titled("What a hit costs", tables_caches.hit_cost(caches),
+                _sentences(findings_caches.hit_cost(results))),
+        _titled("Threads on one cache", tables_caches.scaling(caches),
+                _sentences(findings_caches.scaling(results))),
+        _titled(scan[1], _scan_note(caches), _figure(scan)) if scan else "",
+        _titled("Every state of the hot set", tables_caches.states(caches),
+                tables_caches.scan(caches)))
+
+
+def _limits(caches):
+    kernel = f"the kernel's by {caches.limit}" if caches.limit else (
+        f"the kernel's could not be limited: {caches.limit_reason or 'the run gave no reason'}")
+    return (f"Reads of one page of {units.size(caches.page_bytes)}; a cache has"
+            f" {units.size(caches.budget_bytes)} of memory, ours by its option, {kernel}. Each rate"
+            " is the median of the rounds.")
+
+
+def _scan_note(caches):
+    scan = caches.scan
+    if scan is None:
+        return ""
+    return _note(f"A hot set of {scan.hot_pages:,} pages is read at random through a cache of"
+                 f" {scan.cache_pages:,}; in steps {scan.begins} to {scan.ends - 1}, of"
+                 f" {scan.step_reads:,} reads each, the {scan.file_pages:,} pages of the file are"
+                 " scanned, one for every read of the hot set.")
+
+
+def _policies(caches, figures):
+    figure = _named(figures, "hit_ratio")
+    if not (caches.traces and figure):
+        return ""
+    parts = []
+    for trace, table in tables_caches.traces(caches):
+        said = f"{trace.what.rstrip('.')}. " if trace.what else ""
+        parts.append(_titled(findings_caches.title(trace), _note(
+            f"{said}{trace.accesses:,} accesses to {trace.pages:,} pages."), table))
+    return _section(figure[1], _note("Computed from the order of the accesses, not measured: the"
+                                     " same on every machine."), _figure(figure), *parts)
 
 
 def _disks(results, disks):

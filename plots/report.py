@@ -32,28 +32,37 @@ def write(results, directory):
     """Writes the figures and the report; returns the report's path."""
     # matplotlib comes in here, so that bad input is told first and fast.
     import page
-    *figures, disks = draw(results, os.path.join(directory, "plots"))
+    drawn = {figure[0]: figure for figure in draw(results, os.path.join(directory, "plots"))}
+    disks = drawn.pop("simulated_depth")
+    caches = [drawn.pop(name) for name in ("caches", "scan", "hit_ratio")]
     path = os.path.join(directory, "report.html")
     with open(path, "w", encoding="utf-8") as file:
-        file.write(page.render(results, figures, disks))
+        file.write(page.render(results, list(drawn.values()), disks, caches))
     return path
 
 
 def draw(results, directory):
-    """[(name, title, SVG bytes or None, sentences)] in the order of the report; the last one is of
-    the simulated machine, whatever was measured."""
+    """[(name, title, SVG bytes or None, sentences)]. Depth on four disks is of the simulated
+    machine, whatever was measured; those of the caches are only of a run that has any."""
     import figure_batch
+    import figure_caches
     import figure_depth
+    import figure_hit_ratio
     import figure_latency
     import figure_overview
+    import figure_scan
     import figure_simulated_depth
     import findings
+    import findings_caches
     import style
     os.makedirs(directory, exist_ok=True)
     drawn = []
     for module, say in ((figure_overview, findings.overview), (figure_depth, findings.depth),
                         (figure_latency, findings.latency), (figure_batch, findings.batch),
-                        (figure_simulated_depth, findings.simulated_depth)):
+                        (figure_simulated_depth, findings.simulated_depth),
+                        (figure_caches, findings_caches.comparison),
+                        (figure_scan, findings_caches.scan),
+                        (figure_hit_ratio, findings_caches.hit_ratio)):
         figure = module.draw(results)
         svg = style.save(figure, directory, module.NAME) if figure else None
         if figure is None:

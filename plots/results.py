@@ -8,46 +8,21 @@ odd plot instead of an error.
 import dataclasses
 import json
 import os
-import statistics
+
+import caches as caches_module
+import check
+from check import ResultsError
+from series import ROUND_NUMBERS, Series
 
 SCHEMA = "pagealloc/results/v1"
 WORKLOADS = ("sequential_read", "random_warm", "random_cold", "durable_write")
 IMPLS = ("pread", "mmap", "direct", "uring")
 VARIANTS = ("", "sum", "touch", "pwrite", "map", "pool", "handles", "direct", "buffered")
-ROUND_NUMBERS = ("ops", "seconds", "ops_per_second", "bytes_per_second", "p50_ns", "p99_ns",
-                 "p999_ns", "cpu_ns_per_op", "system_calls_per_op", "minor_faults_per_op",
-                 "major_faults_per_op")
 IMPL_NAMES = {"pread": "pread", "mmap": "mmap", "direct": "O_DIRECT", "uring": "io_uring"}
 MODEL_NAMES = {"hdd": "hard disk", "sata": "SATA SSD", "nvme": "NVMe drive",
                "object": "object store"}
 WORKLOAD_NAMES = {"sequential_read": "Sequential read", "random_warm": "Random read, warm",
                   "random_cold": "Random read, cold", "durable_write": "Durable write"}
-
-
-class ResultsError(Exception):
-    """One line that says what is wrong with the input."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Series:
-    """The rounds of one contender, ours or fio's, and the median of each figure."""
-    rounds: tuple
-    medians: dict
-
-    def median(self, figure):
-        value = self.medians.get(figure)
-        if value is not None or figure not in ROUND_NUMBERS:
-            return value
-        values = self.values(figure)
-        return statistics.median(values) if values else None
-
-    def values(self, figure):
-        return [r[figure] for r in self.rounds if r.get(figure) is not None]
-
-    def spread(self, figure):
-        """(min, max) of the rounds, or None."""
-        values = self.values(figure)
-        return (min(values), max(values)) if values else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,6 +158,7 @@ class Results:
     ratios: tuple
     extra: dict
     simulated_depth: tuple
+    caches: caches_module.Caches = None  # None: this run knows nothing of caches
 
     @property
     def simulated(self):
@@ -265,19 +241,22 @@ def _refuse_constant(name):
 
 
 def _results(data):
-    _need(isinstance(data, dict), "the top level is not an object")
+    check.need(isinstance(data, dict), "the top level is not an object")
     found = data.get("schema")
-    _need(found == SCHEMA, f'schema is {json.dumps(found)}, expected "{SCHEMA}"')
-    machine = _object(data, "machine", "machine")
-    _object(machine, "simulated", "machine.simulated")
-    rows = [_row(r, f"rows[{i}]", machine) for i, r in enumerate(_list(data, "rows", "rows"))]
-    ratios = [_ratio(r, f"ratios[{i}]") for i, r in enumerate(_list(data, "ratios", "ratios"))]
-    extra = _extra(_object(data, "extra", "extra"))
+    check.need(found == SCHEMA, f'schema is {json.dumps(found)}, expected "{SCHEMA}"')
+    machine = check.object_of(data, "machine", "machine")
+    check.object_of(machine, "simulated", "machine.simulated")
+    rows = [_row(r, f"rows[{i}]", machine)
+            for i, r in enumerate(check.list_of(data, "rows", "rows"))]
+    ratios = [_ratio(r, f"ratios[{i}]")
+              for i, r in enumerate(check.list_of(data, "ratios", "ratios"))]
+    extra = _extra(check.object_of(data, "extra", "extra"))
     points = [_depth_point(p, f"simulated_depth[{i}]") for i, p in
-              enumerate(_list(data, "simulated_depth", "simulated_depth"))]
+              enumerate(check.list_of(data, "simulated_depth", "simulated_depth"))]
     rows.sort(key=_row_order)
     ratios.sort(key=_row_order)
-    return Results(machine, tuple(rows), tuple(ratios), extra, tuple(points))
+    return Results(machine, tuple(rows), tuple(ratios), extra, tuple(points),
+                   caches_module.load(data.get("caches")))
 
 
 def _row_order(row):
@@ -286,71 +265,73 @@ def _row_order(row):
 
 
 def _row(data, where, machine):
-    _need(isinstance(data, dict), f"{where} is not an object")
+    check.need(isinstance(data, dict), f"{where} is not an object")
     rounds = _rounds(data, where)
     medians = _round(data.get("median") or {}, f"{where}.median")
     peer = _peer(data.get("peer"), f"{where}.peer")
     absent = peer is not None and peer.median("ops_per_second") is None
-    page_bytes = _integer(data, "page_bytes", where)
+    page_bytes = check.integer(data, "page_bytes", where)
     reason = ""
     if not data.get("available", True):
-        reason = _text(data, "reason", where) or "not available; the run gave no reason"
+        reason = check.text(data, "reason", where) or "not available; the run gave no reason"
     elif Series(rounds, medians).median("ops_per_second") is None:
-        reason = _text(data, "reason", where) or "no round was recorded"
-    return Row(rounds, medians, _name(data, "workload", where), _name(data, "impl", where),
-               _text(data, "variant", where), _integer(data, "depth", where),
-               _integer(data, "threads", where), _integer(data, "batch", where), page_bytes,
-               reason, _number(data, "resident", where), bool(data.get("bimodal")),
+        reason = check.text(data, "reason", where) or "no round was recorded"
+    return Row(rounds, medians, check.name(data, "workload", where),
+               check.name(data, "impl", where), check.text(data, "variant", where),
+               check.integer(data, "depth", where), check.integer(data, "threads", where),
+               check.integer(data, "batch", where), page_bytes, reason,
+               check.number(data, "resident", where), bool(data.get("bimodal")),
                _histogram(data, where), None if absent else peer, peer if absent else None,
                machine.get("page_bytes", page_bytes))
 
 
 def _depth_point(data, where):
-    _need(isinstance(data, dict), f"{where} is not an object")
+    check.need(isinstance(data, dict), f"{where} is not an object")
     for name in ("depth", "ops_per_second", "latency_mean_ns"):
-        _need(_number(data, name, where), f"{where}.{name} is missing")
-    return DepthPoint(_name(data, "model", where), _integer(data, "units", where),
-                      _integer(data, "depth", where), data["ops_per_second"],
+        check.need(check.number(data, name, where), f"{where}.{name} is missing")
+    return DepthPoint(check.name(data, "model", where), check.integer(data, "units", where),
+                      check.integer(data, "depth", where), data["ops_per_second"],
                       data["latency_mean_ns"])
 
 
 def _peer(data, where):
     if data is None:
         return None
-    _need(isinstance(data, dict), f"{where} is not an object")
+    check.need(isinstance(data, dict), f"{where} is not an object")
     medians = _round(data.get("median") or {}, f"{where}.median")
-    return Peer(_rounds(data, where), medians, _text(data, "name", where) or "fio",
-                _text(data, "job", where),
-                _text(data, "reason", where) or "the run gave no reason")
+    return Peer(_rounds(data, where), medians, check.text(data, "name", where) or "fio",
+                check.text(data, "job", where),
+                check.text(data, "reason", where) or "the run gave no reason")
 
 
 def _rounds(data, where):
     return tuple(_round(r, f"{where}.rounds[{i}]")
-                 for i, r in enumerate(_list(data, "rounds", f"{where}.rounds")))
+                 for i, r in enumerate(check.list_of(data, "rounds", f"{where}.rounds")))
 
 
 def _round(data, where):
-    _need(isinstance(data, dict), f"{where} is not an object")
+    check.need(isinstance(data, dict), f"{where} is not an object")
     for name in ROUND_NUMBERS:
-        _number(data, name, where)
+        check.number(data, name, where)
     return data
 
 
 def _histogram(data, where):
-    pairs = _list(data, "histogram", f"{where}.histogram")
+    pairs = check.list_of(data, "histogram", f"{where}.histogram")
     for pair in pairs:
-        _need(isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair)),
+        check.need(isinstance(pair, list) and len(pair) == 2 and all(map(check.is_number, pair)),
               f"{where}.histogram holds something else than [upper_ns, count]")
     return tuple(sorted((upper, count) for upper, count in pairs if count > 0))
 
 
 def _ratio(data, where):
-    _need(isinstance(data, dict), f"{where} is not an object")
-    return Ratio(_name(data, "workload", where), _name(data, "impl", where),
-                 _text(data, "variant", where), _integer(data, "depth", where),
-                 _integer(data, "threads", where), _integer(data, "batch", where),
-                 _text(data, "peer", where) or "fio", _number(data, "ratio_median", where),
-                 _interval(data, where), _integer(data, "pairs", where),
+    check.need(isinstance(data, dict), f"{where} is not an object")
+    return Ratio(check.name(data, "workload", where), check.name(data, "impl", where),
+                 check.text(data, "variant", where), check.integer(data, "depth", where),
+                 check.integer(data, "threads", where), check.integer(data, "batch", where),
+                 check.text(data, "peer", where) or "fio",
+                 check.number(data, "ratio_median", where),
+                 _interval(data, where), check.integer(data, "pairs", where),
                  _side_ratio(data, "cpu_per_op", where), _side_ratio(data, "noise_floor", where))
 
 
@@ -359,8 +340,8 @@ def _side_ratio(data, name, where):
     ratio = data.get(name)
     if ratio is None:
         return None
-    _need(isinstance(ratio, dict), f"{where}.{name} is not an object")
-    _number(ratio, "ratio_median", f"{where}.{name}")
+    check.need(isinstance(ratio, dict), f"{where}.{name} is not an object")
+    check.number(ratio, "ratio_median", f"{where}.{name}")
     return dict(ratio, ci95=_interval(ratio, f"{where}.{name}"))
 
 
@@ -368,7 +349,7 @@ def _interval(data, where):
     value = data.get("ci95")
     if value is None:
         return None
-    _need(isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)),
+    check.need(isinstance(value, list) and len(value) == 2 and all(map(check.is_number, value)),
           f"{where}.ci95 is not [low, high]")
     return tuple(value)
 
@@ -376,56 +357,13 @@ def _interval(data, where):
 def _extra(data):
     for name in ("copy", "beyond_memory"):
         part = data.get(name)
-        _need(part is None or isinstance(part, dict), f"extra.{name} is not an object")
+        check.need(part is None or isinstance(part, dict), f"extra.{name} is not an object")
     for name, value in (data.get("copy") or {}).items():
-        _need(name == "reason" or value is None or _is_number(value),
+        check.need(name == "reason" or value is None or check.is_number(value),
               f"extra.copy.{name} is not a number")
     beyond = data.get("beyond_memory") or {}
     for name in ("limit_bytes", "file_bytes", "tlb_shootdowns_per_op"):
-        _number(beyond, name, "extra.beyond_memory")
+        check.number(beyond, name, "extra.beyond_memory")
     for name in ("mmap", "direct"):
         _round(beyond.get(name) or {}, f"extra.beyond_memory.{name}")
     return data
-
-
-def _need(condition, message):
-    if not condition:
-        raise ResultsError(message)
-
-
-def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _number(data, name, where):
-    value = data.get(name)
-    _need(value is None or _is_number(value), f"{where}.{name} is not a number")
-    return value
-
-
-def _integer(data, name, where):
-    return int(_number(data, name, where) or 0)
-
-
-def _text(data, name, where):
-    value = data.get(name)
-    _need(value is None or isinstance(value, str), f"{where}.{name} is not a string")
-    return value or ""
-
-
-def _name(data, name, where):
-    value = _text(data, name, where)
-    _need(value, f"{where}.{name} is missing")
-    return value
-
-
-def _object(data, name, where):
-    value = data.get(name)
-    _need(value is None or isinstance(value, dict), f"{where} is not an object")
-    return value or {}
-
-
-def _list(data, name, where):
-    value = data.get(name)
-    _need(value is None or isinstance(value, list), f"{where} is not a list")
-    return value or []

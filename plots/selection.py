@@ -12,6 +12,12 @@ def ops(row):
     return row.median("ops_per_second")
 
 
+def overlap(one, other):
+    """Whether the rounds of two cannot be told apart."""
+    a, b = one.spread("ops_per_second"), other.spread("ops_per_second")
+    return bool(a and b and a[0] <= b[1] and b[0] <= a[1])
+
+
 def lines(rows):
     """Rows grouped by implementation, variant and page size, in the order of the rows."""
     groups = {}

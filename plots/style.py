@@ -16,6 +16,12 @@ COLOURS = {"pread": "#0072B2", "mmap": "#E69F00", "direct": "#009E73", "uring": 
 OTHER_COLOUR = "#777777"
 FIO_COLOUR = "#000000"
 MARKERS = {"pread": "o", "mmap": "s", "direct": "D", "uring": "^"}
+POLICY_COLOURS = {"clock": "#56B4E9", "lru": "#D55E00", "s3-fifo": "#332288", "2q": "#CC79A7",
+                  "kernel": "#555555", "optimum": "#000000"}
+POLICY_MARKERS = {"clock": "o", "lru": "s", "s3-fifo": "^", "2q": "D", "kernel": "x"}
+# Those that are drawn first are wider and larger, so that equal ones are seen below each other.
+POLICY_WIDTHS = {"clock": 3.0, "lru": 2.2, "s3-fifo": 1.6, "2q": 1.1}
+POLICY_SIZES = {"clock": 8.5, "lru": 6.8, "s3-fifo": 5.2, "2q": 3.6}
 # The second variant of an implementation keeps its colour and is told apart by hollow marks.
 SECOND_VARIANTS = ("touch", "map", "buffered", "pool", "handles")
 WIDTH_INCHES = 10.5
@@ -67,21 +73,40 @@ def error(value, spread):
     return [[max(0, value - spread[0])], [max(0, spread[1] - value)]]
 
 
-def rate_axis(axis, values, what="operations per second"):
+def policy_marks(policy):
+    """Keyword arguments for the line of a policy; Belady's optimum is a limit, not one to have."""
+    if policy == "optimum":
+        return {"color": POLICY_COLOURS[policy], "linestyle": "--", "linewidth": 1.3}
+    return {"color": POLICY_COLOURS.get(policy, OTHER_COLOUR),
+            "linewidth": POLICY_WIDTHS.get(policy, 1.2), "marker": POLICY_MARKERS.get(policy, "v"),
+            "markersize": POLICY_SIZES.get(policy, 5), "markerfacecolor": "none",
+            "markeredgewidth": 1.2}
+
+
+def system_marks(system):
+    """A cache has the colour and the mark of the implementation below it."""
+    impl = system.split("_")[0]
+    return {"color": COLOURS.get(impl, OTHER_COLOUR), "marker": MARKERS.get(impl, "v"),
+            "markersize": 6, "linestyle": "none"}
+
+
+def rate_axis(axis, values, what="operations per second", factor=LOG_ABOVE_FACTOR):
     """Starts at zero, or is logarithmic where the smallest value would vanish beside the largest.
 
     Error bars must be among the values, so that none leaves the axis.
     """
     values = [v for v in values if v and v > 0]
-    logarithmic = bool(values) and max(values) / min(values) > LOG_ABOVE_FACTOR
+    logarithmic = bool(values) and max(values) / min(values) > factor
     if logarithmic:
         axis.set_yscale("log")
         axis.set_ylim(min(values) / 2, max(values) * 2.2)
-        axis.yaxis.set_major_locator(LogLocator(base=10, numticks=12))
+        few = max(values) / min(values) < LOG_ABOVE_FACTOR
+        axis.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5) if few else (1,),
+                                                numticks=12))
         axis.yaxis.set_minor_formatter(NullFormatter())
     elif values:
         axis.set_ylim(0, max(values) * 1.18)
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _whole(units.compact(v))))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda v, _: whole(units.compact(v))))
     axis.set_ylabel(what + (" (log scale)" if logarithmic else ""))
 
 
@@ -94,10 +119,18 @@ def duration_ticks(axis, low_ns, high_ns):
             break
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(FixedLocator([]))
-    axis.set_major_formatter(FuncFormatter(lambda v, _: _whole(units.duration(v))))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: whole(units.duration(v))))
 
 
-def _whole(text):
+def share_ticks(axis, low, high):
+    """A logarithmic axis of shares: 1-2-5, or decades over many."""
+    steps = (1, 2, 5) if high / low < 200 else (1,)
+    axis.set_major_locator(FixedLocator([s * 10.0**e for e in range(-6, 1) for s in steps]))
+    axis.set_minor_locator(FixedLocator([]))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v * 100:.4g} %"))
+
+
+def whole(text):
     """'80 K' for '80.0 K': a tick is a round number."""
     number, _, unit = text.partition(" ")
     if "." in number:

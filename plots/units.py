@@ -89,6 +89,18 @@ def percent(value):
     return f"{float(f'{value * 100:.2g}'):g} %" if value < 0.995 else "100 %"
 
 
+def hits(value):
+    """A hit ratio: its first decimal counts, and what is not all is not 100 %."""
+    if value is None:
+        return UNKNOWN
+    return "> 99.9 %" if 0.9995 <= value < 1 else f"{value * 100:.1f} %"
+
+
+def points(value):
+    """A difference of two ratios."""
+    return UNKNOWN if value is None else f"{value * 100:.1f} points"
+
+
 def words(items):
     """'a', 'a and b', 'a, b and c'."""
     items = list(items)

@@ -9,6 +9,8 @@ import os
 import random
 import sys
 
+import fixture_caches
+
 PAGE_BYTES = 4096
 ROUNDS = 6
 DEPTHS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -62,7 +64,8 @@ def full():
                              "IORING_SETUP_IOPOLL: reads fail with EOPNOTSUPP on this device"))
     ratios = [_ratio(row) for row in rows if row["peer"]]
     return {"schema": "pagealloc/results/v1", "machine": _machine(), "rows": rows,
-            "ratios": ratios, "extra": _extra(rng), "simulated_depth": _simulated_depth()}
+            "ratios": ratios, "extra": _extra(rng), "simulated_depth": _simulated_depth(),
+            "caches": fixture_caches.full()}
 
 
 def empty():
@@ -71,12 +74,14 @@ def empty():
     data["machine"]["complete"] = False
     data.update(rows=[], ratios=[], extra={"copy": None, "beyond_memory": None},
                 simulated_depth=[])
+    del data["caches"]
     return data
 
 
 def cold():
-    """One workload, no fio, no extras: what an interrupted run without fio leaves."""
+    """One workload, no fio, no extras, no caches: what an interrupted run without fio leaves."""
     data = full()
+    del data["caches"]
     data["machine"].update(complete=False, fio=None)
     data["rows"] = [dict(r, peer=None) for r in data["rows"] if r["workload"] == "random_cold"]
     data["ratios"] = []
@@ -111,6 +116,7 @@ def simulated():
     data["ratios"] = []
     data["extra"] = {name: {"reason": "not available here: it has no control groups"}
                      for name in ("copy", "beyond_memory")}
+    data["caches"] = fixture_caches.unmeasured("not available here: it has no control groups")
     return data
 
 

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import struct
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -15,6 +14,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PLOTS = os.path.dirname(HERE)
 sys.path[:0] = [PLOTS, HERE]
 
+from caches_test import CachesRefused, CachesSaid, CachesShown  # noqa: E402,F401 - run as well
+from case import Case  # noqa: E402
 import comparison  # noqa: E402
 import figure_latency  # noqa: E402
 import figure_simulated_depth  # noqa: E402
@@ -26,30 +27,8 @@ import results as results_module  # noqa: E402
 import selection  # noqa: E402
 import units  # noqa: E402
 
-NAMES = ("overview", "depth", "latency", "batch", "simulated_depth")
-
-
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.directory = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, self.directory)
-
-    def load(self, data):
-        fixture.write(self.directory, data)
-        return results_module.load(os.path.join(self.directory, "results.json"))
-
-    def page(self, data):
-        """The HTML of a run's report, written the way a user has it written."""
-        report.write(self.load(data), self.directory)
-        return self.read("report.html").decode("utf-8")
-
-    def read(self, *path):
-        with open(os.path.join(self.directory, *path), "rb") as file:
-            return file.read()
-
-    def run_report(self, directory):
-        return subprocess.run([sys.executable, os.path.join(PLOTS, "report.py"), directory],
-                              capture_output=True, text=True)
+CACHES = ("caches", "scan", "hit_ratio")
+NAMES = ("overview", "depth", "latency", "batch", "simulated_depth", *CACHES)
 
 
 class Written(Case):
@@ -144,11 +123,12 @@ class Partial(Case):
         self.page(fixture.full())
         self.page(fixture.cold())
         left = sorted(os.listdir(os.path.join(self.directory, "plots")))
-        self.assertEqual(left, sorted(f"{n}.{s}" for n in NAMES if n != "batch"
+        self.assertEqual(left, sorted(f"{n}.{s}" for n in NAMES if n not in ("batch", *CACHES)
                                       for s in ("png", "svg")))
 
     def test_each_implementation_and_each_workload_alone(self):
         full = fixture.full()
+        del full["caches"]  # they have no part in it
         for name in ("impl", "workload"):
             for value in sorted({row[name] for row in full["rows"]}):
                 with self.subTest(value):
@@ -281,20 +261,6 @@ class Simulated(Case):
 
 
 class Refused(Case):
-    def refuse(self, text, *said):
-        with open(os.path.join(self.directory, "results.json"), "w", encoding="utf-8") as file:
-            file.write(text)
-        self.refused(*said)
-
-    def refused(self, *said):
-        done = self.run_report(self.directory)
-        self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertEqual(done.stdout, "")
-        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
-        for words in said:
-            self.assertIn(words, done.stderr)
-        self.assertFalse(os.path.exists(os.path.join(self.directory, "report.html")))
-
     def test_a_missing_file(self):
         self.refused("results.json: No such file")
 
