@@ -196,6 +196,10 @@ json Campaign::extras() {
     const json not_done = {{"reason", "the run was interrupted before"}};
     return {{"copy", not_done}, {"beyond_memory", not_done}};
   }
+  if (all_.empty()) {
+    const json left_out = {{"reason", "left out by the filter"}};
+    return {{"copy", left_out}, {"beyond_memory", left_out}};
+  }
   if (machine_ != nullptr) {
     return {{"copy",
              {{"reason",

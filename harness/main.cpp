@@ -8,6 +8,7 @@
 #include <memory>
 #include <regex>
 
+#include "harness/caches/section.h"
 #include "harness/campaign.h"
 #include "harness/fio.h"
 #include "harness/machine.h"
@@ -22,6 +23,7 @@ struct Arguments {
   Plan plan;
   std::string out;
   std::string command;
+  std::string cache_trace;
   bool list = false;
 };
 
@@ -79,7 +81,8 @@ void register_all(Campaign& campaign, Progress& progress) {
   }
 }
 
-nlohmann::json document_of(Campaign& campaign, const Arguments& arguments, std::uint64_t start_ns) {
+nlohmann::json document_of(Campaign& campaign, const Arguments& arguments, std::uint64_t start_ns,
+                           bool& wrong_bytes) {
   const Plan& plan = campaign.plan();
   nlohmann::json machine =
       plan.machine ? machine_facts(*plan.machine) : machine_facts(plan.directory);
@@ -98,6 +101,8 @@ nlohmann::json document_of(Campaign& campaign, const Arguments& arguments, std::
   machine["cold"] = campaign.cold_method();
   machine["placement"] = campaign.placement();
   nlohmann::json extras = campaign.extras();
+  caches::Section caches = caches::measure(plan, arguments.cache_trace);
+  wrong_bytes = campaign.wrong_bytes() || caches.wrong_bytes;
   machine["complete"] = !interrupted.load();
   machine["seconds"] = static_cast<double>(campaign.kernel().now_ns() - start_ns) / 1e9;
   return {{"schema", "pagealloc/results/v1"},
@@ -105,6 +110,7 @@ nlohmann::json document_of(Campaign& campaign, const Arguments& arguments, std::
           {"rows", rows_of(campaign.all())},
           {"ratios", ratios_of(campaign.all())},
           {"simulated_depth", to_json(simulated_depth())},
+          {"caches", std::move(caches.document)},
           {"extra", std::move(extras)}};
 }
 
@@ -116,22 +122,25 @@ int run(const Arguments& arguments) {
     for (const Series& series : campaign.all()) fmt::print("{}\n", series.job.name());
     return 0;
   }
-  if (campaign.all().empty()) {
+  if (campaign.all().empty() && !caches::wanted(arguments.plan)) {
     fmt::print(stderr, "pagealloc_bench: the filter leaves nothing to measure\n");
     return 1;
   }
-  if (const auto ready = campaign.prepare(); !ready) {
+  if (const auto ready =
+          campaign.all().empty() ? std::expected<void, std::string>() : campaign.prepare();
+      !ready) {
     fmt::print(stderr, "pagealloc_bench: {}\n", ready.error());
     return interrupted ? 130 : 1;
   }
-  {
+  if (!campaign.all().empty()) {
     Progress progress(campaign.all().size() * (campaign.rounds() + 1));
     register_all(campaign, progress);
     Quiet quiet;
     benchmark::RunSpecifiedBenchmarks(&quiet);
   }
   const std::string path = arguments.out + "/results.json";
-  const nlohmann::json document = document_of(campaign, arguments, start_ns);
+  bool wrong_bytes = false;
+  const nlohmann::json document = document_of(campaign, arguments, start_ns, wrong_bytes);
   if (!write_json(path, document)) {
     fmt::print(stderr, "pagealloc_bench: {}: cannot be written: {}\n", path, std::strerror(errno));
     return 1;
@@ -139,7 +148,7 @@ int run(const Arguments& arguments) {
   print_summary(campaign.all());
   fmt::print("\n{:.0f} s{}, written to {}\n", document["machine"]["seconds"].get<double>(),
              arguments.plan.machine ? " of the simulated machine" : "", path);
-  if (campaign.wrong_bytes()) {
+  if (wrong_bytes) {
     fmt::print(stderr, "pagealloc_bench: WRONG BYTES were read; see the reasons in {}\n", path);
     return 1;
   }
@@ -196,6 +205,9 @@ int main(int argc, char** argv) {
   app.add_option("--seed", arguments.plan.seed, "Of the order of pages")->capture_default_str();
   app.add_option("--filter", arguments.plan.filter, "Only rows whose name this expression matches")
       ->check(is_expression);
+  app.add_option("--cache-trace", arguments.cache_trace,
+                 "A trace of pagealloc cache-trace record, for the comparison of policies")
+      ->check(CLI::ExistingFile);
   app.add_flag("--list", arguments.list, "Print the rows' names and stop");
   app.footer("Example: pagealloc_bench --quick --filter 'random_cold/uring' --out /tmp");
   CLI11_PARSE(app, argc, argv);

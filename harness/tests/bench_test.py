@@ -45,6 +45,9 @@ class Simulated(unittest.TestCase):
         self.assertIn("not available here: fio runs on Linux", table)
         depths = [p["depth"] for p in first["simulated_depth"] if p["model"] == "nvme"]
         self.assertEqual(depths, [1, 2, 4, 8, 16, 32, 64, 128, 256])
+        self.assertIn("not available here", first["caches"]["reason"])
+        self.assertEqual([trace["name"] for trace in first["caches"]["policies"]["traces"]],
+                         ["uniform", "zipfian", "scan-mixed"])
         for name in ("copy", "beyond_memory"):
             self.assertIn("not available here", first["extra"][name]["reason"])
 

@@ -45,7 +45,7 @@ cmd_compare() {
   fi
   # Ctrl-C reaches the harness too, which writes what it has; so this script only has to outlive it.
   trap 'true' INT
-  "$bench" --out "$results" "$@" || result=$?
+  "$bench" --out "$results" --cache-trace "$root/harness/caches/sqlite.trace" "$@" || result=$?
   trap - INT
   if ((result != 0 && result != 130)) || [[ ! -s $results/results.json ]]; then
     rmdir "$results" 2>/dev/null || true

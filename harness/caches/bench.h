@@ -1,0 +1,62 @@
+// The comparison of caches: the kernel's and ours with the same memory, and what each costs.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/caches/reader.h"
+#include "harness/memory_limit.h"
+#include "harness/progress.h"
+
+namespace pagealloc::harness::caches {
+
+/// The reason of what was not measured because of Ctrl-C.
+inline constexpr const char* interrupted_text = "the run was interrupted before";
+
+/// How much is measured.
+struct Extent {
+  std::uint64_t budget_bytes;  ///< of a cache
+  std::uint32_t rounds;
+  double seconds;  ///< of a measurement, at least
+  bool all;        ///< every workload, working set and number of threads, or the few that tell most
+};
+
+/// On one file, four times as long as the budget. Not thread safe.
+class Bench {
+ public:
+  Bench(const Scratch& file, const Extent& extent, Progress& progress);
+
+  /// Steps of progress that measure() takes.
+  static std::size_t steps(const Extent& extent);
+  /// All of it; the schema is in docs/measuring.md, under "caches".
+  nlohmann::json measure();
+  /// Something had other bytes than were written.
+  bool wrong_bytes() const { return wrong_bytes_; }
+
+ private:
+  struct Row;
+  nlohmann::json rows();
+  void measure_row(Row& row, std::uint32_t round);
+  nlohmann::json hit_cost();
+  nlohmann::json scaling();
+  nlohmann::json states();
+  nlohmann::json scan();
+  std::expected<std::vector<double>, std::string> scan_line(const Options& options, System system);
+  /// Empty: the file is cold, and a kernel's cache has the budget. Else why that cannot be.
+  std::string begin(System system);
+  void end();
+  void note(const std::string& reason);
+  std::uint64_t cache_pages() const { return extent_.budget_bytes / page_bytes_; }
+
+  const Scratch& file_;
+  Extent extent_;
+  Progress& progress_;
+  std::uint32_t page_bytes_;
+  std::optional<MemoryLimit> limit_;
+  std::string limit_reason_;
+  bool wrong_bytes_ = false;
+};
+
+}  // namespace pagealloc::harness::caches

@@ -1,0 +1,241 @@
+// What a hot set's readers see when its cache is warm, half warm, or scanned through.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+#include <thread>
+
+#include "harness/caches/bench.h"
+#include "harness/caches/device_reads.h"
+#include "harness/campaign.h"
+#include "harness/sequence.h"
+#include "pagealloc/cache/trace.h"
+#include "pagealloc/random.h"
+
+namespace pagealloc::harness::caches {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::uint64_t seed = 11;
+
+/// So many pages, from all over the file.
+std::vector<PageId> hot_pages_of(const Scratch& file, std::uint64_t count) {
+  const Sequence order(file.pages(), seed);
+  std::vector<PageId> pages(count);
+  for (std::uint64_t i = 0; i < count; ++i) pages[i] = order[i];
+  return pages;
+}
+
+/// `reads` of them, each as likely as another.
+std::vector<PageId> draw(const std::vector<PageId>& pages, std::uint64_t reads, Random& random) {
+  std::vector<PageId> drawn(reads);
+  for (PageId& page : drawn) page = pages[random.below(pages.size())];
+  return drawn;
+}
+
+/// Goes through the whole file again and again on a thread of its own.
+class Scanner {
+ public:
+  Scanner(PageFile& file, std::uint64_t pages)
+      : thread_([this, &file, pages] { run(file, pages); }) {}
+  /// What went wrong, if anything did. Precondition: called once.
+  std::string stop() {
+    stop_ = true;
+    thread_.join();
+    return reason_;
+  }
+
+ private:
+  void run(PageFile& file, std::uint64_t pages) {
+    std::vector<PageId> next(Reader::batch);
+    for (PageId first = 0; !stop_ && reason_.empty(); first = (first + next.size()) % pages) {
+      for (std::size_t i = 0; i < next.size(); ++i) next[i] = (first + i) % pages;
+      reason_ = read_pages(file, next);
+    }
+  }
+  std::atomic<bool> stop_ = false;
+  std::string reason_;
+  std::jthread thread_;  // last: it begins at once
+};
+
+struct Seen {
+  double ops_per_second;
+  double hit_ratio;
+};
+
+enum class State : std::uint8_t { warm, half_warm, scan };
+constexpr const char* state_names[] = {"warm", "half_warm", "scan"};
+
+std::expected<Seen, std::string> see(Reader& reader, const Scratch& file,
+                                     const std::vector<PageId>& hot, State state,
+                                     double seconds_min, std::uint64_t round) {
+  Random random(round + 1);
+  const std::size_t known = state == State::half_warm ? hot.size() / 2 : hot.size();
+  const std::vector<PageId> before(hot.begin(), hot.begin() + static_cast<std::ptrdiff_t>(known));
+  for (int times = 0; times < 3; ++times) {
+    if (auto warm = reader.read({before}); !warm) return std::unexpected(warm.error());
+  }
+  std::unique_ptr<PageFile> scan_file;
+  std::unique_ptr<Scanner> scanner;
+  if (state == State::scan) {
+    auto opened = reader.scanner();
+    if (!opened) return std::unexpected(opened.error());
+    scan_file = std::move(*opened);
+    scanner = std::make_unique<Scanner>(*scan_file, file.pages());
+  }
+  std::uint64_t ops = 0;
+  double seconds = 0;
+  std::string reason;
+  const long blocks = thread_read_blocks();
+  // Half warm is over when all of it was asked for: one time through.
+  do {
+    std::vector<PageId> order = draw(hot, hot.size(), random);
+    if (state == State::half_warm) {
+      order = hot;
+      for (std::size_t i = order.size(); i > 1; --i)
+        std::swap(order[i - 1], order[random.below(i)]);
+    }
+    const auto took = reader.read({order});
+    if (!took) reason = took.error();
+    if (!took) break;
+    seconds += *took;
+    ops += order.size();
+  } while (state != State::half_warm && seconds < seconds_min);
+  const auto missed = static_cast<double>(thread_read_blocks() - blocks) * 512 /
+                      static_cast<double>(file.bytes() / file.pages());
+  if (scanner) {
+    const std::string stopped = scanner->stop();
+    if (reason.empty()) reason = stopped;
+  }
+  if (!reason.empty()) return std::unexpected(reason);
+  const auto reads = static_cast<double>(ops);
+  return Seen{reads / seconds, std::clamp(1 - missed / reads, 0.0, 1.0)};
+}
+
+}  // namespace
+
+json Bench::states() {
+  const auto hot = hot_pages_of(file_, cache_pages() / 2);
+  json list = json::array();
+  for (const State state : {State::warm, State::half_warm, State::scan}) {
+    std::vector<std::vector<double>> rates(std::size(systems)), hits(std::size(systems));
+    std::vector<std::string> reasons(std::size(systems));
+    for (std::uint32_t round = 0; round < extent_.rounds; ++round) {
+      for (std::size_t i = 0; i < std::size(systems); ++i) {
+        progress_.step(fmt::format("caches/{}", state_names[static_cast<std::size_t>(state)]));
+        if (!reasons[i].empty() || interrupted) continue;
+        reasons[i] = begin(systems[i]);
+        auto reader = Reader::open(file_, options_of(systems[i], file_, extent_.budget_bytes), 1);
+        if (reasons[i].empty() && !reader) reasons[i] = reader.error();
+        if (reasons[i].empty()) {
+          const auto seen = see(*reader, file_, hot, state, extent_.seconds, round);
+          if (!seen) reasons[i] = seen.error();
+          if (seen) rates[i].push_back(seen->ops_per_second);
+          if (seen) hits[i].push_back(seen->hit_ratio);
+        }
+        end();
+        note(reasons[i]);
+      }
+    }
+    for (std::size_t i = 0; i < std::size(systems); ++i) {
+      if (rates[i].empty() && reasons[i].empty()) reasons[i] = interrupted_text;
+      json entry = {{"system", name_of(systems[i])},
+                    {"state", state_names[static_cast<std::size_t>(state)]},
+                    {"ops_per_second", rates[i]},
+                    {"hit_ratio", nullptr},
+                    {"reason", reasons[i]}};
+      if (!hits[i].empty()) {
+        entry["hit_ratio"] = std::accumulate(hits[i].begin(), hits[i].end(), 0.0) /
+                             static_cast<double>(hits[i].size());
+      }
+      list.push_back(std::move(entry));
+    }
+  }
+  return list;
+}
+
+namespace {
+
+constexpr std::size_t steps_around = 8;  // before the scan, and after it
+
+}  // namespace
+
+/// The hot set's hit ratio, step by step. By one thread, a page of the scan after each read of the
+/// hot set, so that the policies see the same accesses in the same order.
+std::expected<std::vector<double>, std::string> Bench::scan_line(const Options& options,
+                                                                 System system) {
+  if (const std::string reason = begin(system); !reason.empty()) return std::unexpected(reason);
+  auto reader = Reader::open(file_, options, 1);
+  if (!reader) return std::unexpected(reader.error());
+  auto scanner = reader->scanner();
+  if (!scanner) return std::unexpected(scanner.error());
+  const auto hot = hot_pages_of(file_, cache_pages() / 2);
+  Random random(seed);
+  std::uint64_t hits = 0;
+  const auto read_hot = [&] {
+    const long blocks = thread_read_blocks();
+    const auto good = reader->read_one(hot[random.below(hot.size())]);
+    hits += thread_read_blocks() == blocks ? 1U : 0U;
+    return good;
+  };
+  const auto read_cold = [&](PageId page) { return read_pages(**scanner, {&page, 1}); };
+  // A cache that has been in use: the file was scanned before, and then the hot set had it alone.
+  for (PageId next = 0; next < 2 * file_.pages() && !interrupted; ++next) {
+    if (auto good = read_hot(); !good) return std::unexpected(good.error());
+    if (auto bad = read_cold(next % file_.pages()); !bad.empty()) return std::unexpected(bad);
+  }
+  for (std::uint64_t i = 0; i < 4 * hot.size(); ++i) {
+    if (auto good = read_hot(); !good) return std::unexpected(good.error());
+  }
+  const std::uint64_t step_reads = hot.size() / 4;
+  const std::size_t scan_steps = file_.pages() / step_reads;
+  std::vector<double> line;
+  PageId next = 0;
+  for (std::size_t step = 0; step < scan_steps + 2 * steps_around; ++step) {
+    const bool scanning = step >= steps_around && step < steps_around + scan_steps;
+    hits = 0;
+    for (std::uint64_t i = 0; i < step_reads; ++i) {
+      if (auto good = read_hot(); !good) return std::unexpected(good.error());
+      if (!scanning) continue;
+      if (auto bad = read_cold(next++); !bad.empty()) return std::unexpected(bad);
+    }
+    line.push_back(static_cast<double>(hits) / static_cast<double>(step_reads));
+  }
+  return line;
+}
+
+json Bench::scan() {
+  const std::uint64_t hot = cache_pages() / 2;
+  const std::uint64_t step_reads = hot / 4;
+  json result = {{"hot_pages", hot},
+                 {"cache_pages", cache_pages()},
+                 {"file_pages", file_.pages()},
+                 {"step_reads", step_reads},
+                 {"begins", steps_around},
+                 {"ends", steps_around + file_.pages() / step_reads},
+                 {"lines", json::array()}};
+  const auto add = [&](std::string_view name, const Options& options, System system) {
+    progress_.step(fmt::format("caches/scan/{}", name));
+    std::expected<std::vector<double>, std::string> line =
+        std::unexpected(std::string(interrupted_text));
+    if (!interrupted) line = scan_line(options, system);
+    end();
+    const std::string reason = line ? "" : line.error();
+    note(reason);
+    result["lines"].push_back(
+        {{"name", name}, {"hit_ratio", line ? json(*line) : json::array()}, {"reason", reason}});
+  };
+  add("kernel", options_of(System::pread, file_, extent_.budget_bytes), System::pread);
+  for (const Eviction eviction :
+       {Eviction::clock, Eviction::lru, Eviction::s3_fifo, Eviction::two_q}) {
+    Options options = options_of(System::direct_cached, file_, extent_.budget_bytes);
+    options.cache.eviction = eviction;
+    add(cache::name_of(eviction), options, System::direct_cached);
+  }
+  return result;
+}
+
+}  // namespace pagealloc::harness::caches

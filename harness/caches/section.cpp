@@ -1,0 +1,82 @@
+#include "harness/caches/section.h"
+
+#include <fmt/format.h>
+
+#include <regex>
+
+#include "harness/caches/bench.h"
+#include "harness/caches/policies.h"
+#include "harness/machine.h"
+
+namespace pagealloc::harness::caches {
+
+namespace {
+
+constexpr std::uint64_t mebibyte = 1U << 20;
+constexpr std::uint64_t file_over_budget = 4;
+
+Extent extent_of(Mode mode) {
+  switch (mode) {
+    case Mode::quick:
+      return {.budget_bytes = 8 * mebibyte, .rounds = 2, .seconds = 0.05, .all = false};
+    case Mode::standard:
+      return {.budget_bytes = 32 * mebibyte, .rounds = 3, .seconds = 0.2, .all = true};
+    case Mode::full:
+      break;
+  }
+  return {.budget_bytes = 64 * mebibyte, .rounds = 5, .seconds = 0.3, .all = true};
+}
+
+/// Empty: it can be measured.
+std::string why_not(const Plan& plan, std::uint64_t file_bytes) {
+  if (plan.machine) {
+    return "not available here: the simulated machine has no processor whose time a hit could "
+           "cost, "
+           "and its page cache never fills";
+  }
+  if (!wanted(plan)) return "left out by the filter, which 'caches' does not match";
+  if (interrupted) return interrupted_text;
+  if (disk_free_bytes(plan.directory) < 2 * file_bytes) {
+    return fmt::format("not available here: less than {} bytes of disk are free", 2 * file_bytes);
+  }
+  return {};
+}
+
+}  // namespace
+
+bool wanted(const Plan& plan) {
+  return plan.filter.empty() || std::regex_search("caches", std::regex(plan.filter));
+}
+
+Section measure(const Plan& plan, const std::string& recorded) {
+  Section section;
+  const Extent extent = extent_of(plan.mode);
+  const std::uint64_t file_bytes = file_over_budget * extent.budget_bytes;
+  const auto refuse = [&](const std::string& reason) { section.document = {{"reason", reason}}; };
+  const std::string reason = why_not(plan, file_bytes);
+  if (!reason.empty()) {
+    refuse(reason);
+  } else if (auto directory = ScratchDirectory::make(plan.directory); !directory) {
+    refuse(directory.error());
+  } else {
+    Progress progress(Bench::steps(extent));
+    const auto file = Scratch::make(os::linux_kernel(), directory->path() + "/cached.pa",
+                                    file_bytes, plan.page_bytes, [&](double share) {
+                                      progress.note("caches: writing the file", share);
+                                      return !interrupted.load();
+                                    });
+    if (!file) {
+      refuse(file.error());
+    } else {
+      Bench bench(*file, extent, progress);
+      section.document = bench.measure();
+      section.wrong_bytes = bench.wrong_bytes();
+    }
+  }
+  auto policies = compare_policies(recorded);
+  if (policies) section.document["policies"] = std::move(*policies);
+  if (!policies && section.document["reason"] == "") section.document["reason"] = policies.error();
+  return section;
+}
+
+}  // namespace pagealloc::harness::caches

@@ -1,0 +1,110 @@
+// The comparison of caches: does it measure what it says, and does it notice wrong bytes?
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "harness/caches/bench.h"
+#include "harness/caches/policies.h"
+
+namespace pagealloc::harness::caches {
+namespace {
+
+constexpr std::uint64_t mebibyte = 1U << 20;
+
+class Caches : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto directory = ScratchDirectory::make(std::filesystem::current_path().string());
+    ASSERT_TRUE(directory) << directory.error();
+    directory_.emplace(std::move(*directory));
+    auto file = Scratch::make(os::linux_kernel(), directory_->path() + "/cached.pa", 4 * mebibyte,
+                              4096, [](double) { return true; });
+    ASSERT_TRUE(file) << file.error();
+    file_.emplace(std::move(*file));
+    if (const auto cold = file_->make_cold(); !cold) GTEST_SKIP() << cold.error();
+  }
+
+  std::optional<ScratchDirectory> directory_;
+  std::optional<Scratch> file_;
+};
+
+TEST_F(Caches, read_what_was_written_and_notice_what_was_not) {
+  const int fd = ::open(file_->path().c_str(), O_WRONLY | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  const char byte = '!';
+  ASSERT_EQ(::pwrite(fd, &byte, 1, 7 * 4096 + 100), 1);
+  ASSERT_EQ(::fsync(fd), 0);
+  ::close(fd);
+  for (const System system : systems) {
+    SCOPED_TRACE(name_of(system));
+    auto reader = Reader::open(*file_, options_of(system, *file_, mebibyte), 2);
+    if (!reader && reader.error().find("not available here") != std::string::npos) continue;
+    ASSERT_TRUE(reader) << reader.error();
+    EXPECT_TRUE(reader->read({{1, 2, 3}, {4, 5, 6, 8}}));
+    const auto wrong = reader->read({{1, 2, 3}, {6, 7}});
+    ASSERT_FALSE(wrong);
+    EXPECT_NE(wrong.error().find("page 7: WRONG BYTES"), std::string::npos) << wrong.error();
+    auto alone = Reader::open(*file_, options_of(system, *file_, mebibyte), 1);
+    ASSERT_TRUE(alone) << alone.error();
+    EXPECT_TRUE(alone->read_one(9));
+    EXPECT_FALSE(alone->read_one(7));
+  }
+}
+
+TEST_F(Caches, every_question_has_an_answer_or_a_reason) {
+  const Extent extent{.budget_bytes = mebibyte, .rounds = 1, .seconds = 0.001, .all = false};
+  Progress progress(Bench::steps(extent));
+  Bench bench(*file_, extent, progress);
+  const nlohmann::json all = bench.measure();
+  EXPECT_FALSE(bench.wrong_bytes());
+  EXPECT_EQ(all["rows"].size(), 16U);
+  for (const auto& row : all["rows"]) {
+    EXPECT_EQ(row["ops_per_second"].empty(), row["reason"] != "") << row;
+    if (row["system"] == "direct_cached" && row["reason"] == "" && !row["hit_ratio"].is_null()) {
+      // Half of the budget stays; four times the budget, in order, never does.
+      if (row["file_over_budget"] == 0.5) {
+        EXPECT_GT(row["hit_ratio"], 0.99) << row;
+      }
+      if (row["workload"] == "sequential" && row["file_over_budget"] == 4.0) {
+        EXPECT_LT(row["hit_ratio"], 0.3) << row;
+      }
+    }
+  }
+  EXPECT_EQ(all["states"].size(), 12U);
+  EXPECT_EQ(all["scan"]["lines"].size(), 5U);
+  const std::size_t begins = all["scan"]["begins"];
+  const std::size_t ends = all["scan"]["ends"];
+  for (const auto& line : all["scan"]["lines"]) {
+    if (line["reason"] != "") continue;
+    ASSERT_EQ(line["hit_ratio"].size(), ends + begins) << line["name"];
+    if (line["name"] != "s3-fifo" && line["name"] != "2q") continue;
+    double before = 0;
+    double within = 0;
+    for (std::size_t i = 0; i < begins; ++i) before += line["hit_ratio"][i].get<double>();
+    for (std::size_t i = begins; i < ends; ++i) within += line["hit_ratio"][i].get<double>();
+    EXPECT_LT(before / static_cast<double>(begins) - within / static_cast<double>(ends - begins),
+              0.05)
+        << line["name"] << ": a scan of the file drives the hot set out";
+  }
+}
+
+TEST(Policies, never_hit_more_than_the_optimum) {
+  const auto compared = compare_policies("");
+  ASSERT_TRUE(compared);
+  ASSERT_EQ((*compared)["traces"].size(), 3U);
+  for (const auto& trace : (*compared)["traces"]) {
+    std::uint64_t last = 0;
+    for (const auto& size : trace["sizes"]) {
+      const std::uint64_t optimum = size["hits"]["optimum"];
+      EXPECT_GT(optimum, last) << "more frames hit more";
+      last = optimum;
+      for (const auto& [name, hits] : size["hits"].items()) EXPECT_LE(hits, optimum) << name;
+    }
+  }
+  EXPECT_FALSE(compare_policies("/nowhere/x.trace"));
+}
+
+}  // namespace
+}  // namespace pagealloc::harness::caches
