@@ -20,7 +20,7 @@ Extent extent_of(Mode mode) {
     case Mode::quick:
       return {.budget_bytes = 8 * mebibyte, .rounds = 2, .seconds = 0.05, .all = false};
     case Mode::standard:
-      return {.budget_bytes = 32 * mebibyte, .rounds = 3, .seconds = 0.2, .all = true};
+      return {.budget_bytes = 16 * mebibyte, .rounds = 3, .seconds = 0.1, .all = true};
     case Mode::full:
       break;
   }

@@ -14,8 +14,10 @@ struct CacheCounters {
   std::uint64_t ahead_used = 0;    ///< of them, asked for since
   std::uint64_t ahead_wasted = 0;  ///< of them, gone without having been asked for
   std::uint64_t written_back = 0;
-  std::uint64_t writes =
-      0;  ///< transfers that took to write them: fewer, where neighbours went together
+  std::uint64_t writes = 0;  ///< transfers that wrote them
+
+  /// Pages that needed no transfer of their own, because a neighbour had one.
+  std::uint64_t merged() const noexcept { return written_back - writes; }
 };
 
 }  // namespace pagealloc
