@@ -20,8 +20,9 @@ using nlohmann::json;
 
 namespace {
 
-/// What a control group needs beside the page cache: stacks, frames of handles, page tables.
-constexpr std::uint64_t beside_bytes = 2U << 20;
+/// What a control group needs beside the page cache: stacks, and frames of handles. What is not
+/// needed the page cache gets, so little more.
+constexpr std::uint64_t beside_bytes = 512U << 10;
 
 enum class Pattern : std::uint8_t { zipfian, uniform, sequential };
 constexpr std::array pattern_names = {"zipfian", "uniform", "sequential"};
@@ -87,6 +88,7 @@ struct Bench::Row {
   std::size_t threads;
   std::vector<double> ops_per_second = {};
   std::vector<double> hit_ratios = {};
+  double held_bytes = 0;  // of the file, at the end of the last round
   std::string reason = {};
 };
 
@@ -122,6 +124,10 @@ void Bench::measure_row(Row& row, std::uint32_t round) {
     for (const auto& order : measured) ops += order.size();
   }
   row.ops_per_second.push_back(static_cast<double>(ops) / seconds);
+  row.held_bytes = static_cast<double>(std::min(pages * page_bytes_, extent_.budget_bytes));
+  if (const auto resident = file_.resident(); uses_kernel_cache(row.system) && resident) {
+    row.held_bytes = *resident * static_cast<double>(file_.bytes());
+  }
   if (!reads_before) return;
   const auto missed = static_cast<double>(*device_read_bytes() - *reads_before) / page_bytes_;
   row.hit_ratios.push_back(std::clamp(1 - missed / static_cast<double>(ops), 0.0, 1.0));
@@ -163,6 +169,7 @@ json Bench::rows() {
                   {"threads", row.threads},
                   {"ops_per_second", json(row.ops_per_second)},
                   {"hit_ratio", nullptr},
+                  {"held_bytes", row.held_bytes},
                   {"reason", row.reason}};
     if (row.ops_per_second.empty() && row.reason.empty()) entry["reason"] = interrupted_text;
     if (!row.hit_ratios.empty()) {
