@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::uint32_t depth_limit = 4096;
 constexpr std::uint32_t threads_max = 1024;
+constexpr std::uint64_t cache_frames_max = 1ULL << 30;
 constexpr std::uint64_t arena_bytes_max = 1ULL << 30;       // what io_uring registers in one piece
 constexpr std::uint32_t direct_align_assumed_bytes = 4096;  // where statx does not tell
 // One transfer may not exceed what Linux moves in one call (2 GiB less a page).
@@ -54,6 +55,13 @@ Result<void> SharedFile::check(std::string_view path_view, const Options& option
     return std::unexpected(refuse(path, Errc::bad_argument,
                                   fmt::format("{} frames of {} bytes are more than {} bytes",
                                               options.frames, page, arena_bytes_max)));
+  }
+  const std::uint64_t cache_frames = options.cache.bytes / page;
+  if (options.cache.bytes != 0 && (cache_frames == 0 || cache_frames > cache_frames_max)) {
+    return std::unexpected(
+        refuse(path, Errc::bad_argument,
+               fmt::format("a cache of {} bytes is not one of 1 to {} pages of {} bytes",
+                           options.cache.bytes, cache_frames_max, page)));
   }
   if (options.create && options.read_only) {
     return std::unexpected(refuse(path, Errc::bad_argument, "a file cannot be created read-only"));

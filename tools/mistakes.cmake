@@ -23,7 +23,6 @@ function(pagealloc_mistakes prefix folder)
       set(others ${ARGN})
       list(REMOVE_ITEM others ${source})
       add_executable(${prefix}_${name} ${others} ${wrong})
-      target_compile_definitions(${prefix}_${name} PRIVATE NDEBUG)  # the test is to find it
       add_test(NAME ${prefix}_${name} COMMAND ${prefix}_${name} ${patch})
       list(APPEND targets ${prefix}_${name})
     endforeach()

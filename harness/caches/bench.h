@@ -19,14 +19,26 @@ inline constexpr const char* interrupted_text = "the run was interrupted before"
 struct Extent {
   std::uint64_t budget_bytes;  ///< of a cache
   std::uint32_t rounds;
-  double seconds;  ///< of a measurement, at least
-  bool all;        ///< every workload, working set and number of threads, or the few that tell most
+  bool all;  ///< every workload, working set and number of threads, or the few that tell most
 };
 
-/// On one file, four times as long as the budget. Not thread safe.
+/// The files, as long as the working sets are: a reader of a part of a longer one would read ahead
+/// what is not asked for.
+struct Files {
+  Scratch half;  ///< of the budget
+  Scratch one;
+  Scratch four;
+};
+
+/// Writes them; the error is why that cannot be done.
+std::expected<Files, std::string> make_files(const std::string& directory,
+                                             std::uint64_t budget_bytes, std::uint32_t page_bytes,
+                                             Progress& progress);
+
+/// Not thread safe.
 class Bench {
  public:
-  Bench(const Scratch& file, const Extent& extent, Progress& progress);
+  Bench(const Files& files, const Extent& extent, Progress& progress);
 
   /// Steps of progress that measure() takes.
   static std::size_t steps(const Extent& extent);
@@ -38,19 +50,21 @@ class Bench {
  private:
   struct Row;
   nlohmann::json rows();
-  void measure_row(Row& row, std::uint32_t round);
+  std::string measure_row(Row& row, std::uint32_t round);
   nlohmann::json hit_cost();
   nlohmann::json scaling();
   nlohmann::json states();
   nlohmann::json scan();
   std::expected<std::vector<double>, std::string> scan_line(const Options& options, System system);
   /// Empty: the file is cold, and a kernel's cache has the budget. Else why that cannot be.
-  std::string begin(System system);
+  std::string begin(System system, const Scratch& file);
+  const Scratch& file_of(const Row& row) const;
   void end();
   void note(const std::string& reason);
   std::uint64_t cache_pages() const { return extent_.budget_bytes / page_bytes_; }
 
-  const Scratch& file_;
+  const Files& files_;
+  const Scratch& file_;  // the longest
   Extent extent_;
   Progress& progress_;
   std::uint32_t page_bytes_;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <fstream>
 #include <set>
 
@@ -17,12 +16,9 @@ namespace {
 json compare(std::string_view name, std::string_view what, const cache::Trace& trace) {
   const std::uint64_t pages = std::set<PageId>(trace.begin(), trace.end()).size();
   json sizes = json::array();
-  for (const std::uint64_t percent : {1U, 2U, 5U, 10U, 20U, 40U, 80U}) {
-    const auto frames =
-        static_cast<std::uint32_t>(std::max<std::uint64_t>(pages * percent / 100, 1));
+  for (const std::uint32_t frames : cache::sizes_of(trace)) {
     json hits;
-    for (const Eviction eviction :
-         {Eviction::clock, Eviction::lru, Eviction::s3_fifo, Eviction::two_q}) {
+    for (const Eviction eviction : cache::policies) {
       hits[std::string(cache::name_of(eviction))] = cache::hits_of(trace, eviction, frames);
     }
     hits["optimum"] = cache::hits_of_optimum(trace, frames);

@@ -2,15 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <numeric>
-#include <thread>
 
 #include "harness/caches/bench.h"
-#include "harness/caches/device_reads.h"
 #include "harness/campaign.h"
 #include "harness/sequence.h"
 #include "pagealloc/cache/trace.h"
+#include "pagealloc/os/device_reads.h"
 #include "pagealloc/random.h"
 
 namespace pagealloc::harness::caches {
@@ -36,31 +34,6 @@ std::vector<PageId> draw(const std::vector<PageId>& pages, std::uint64_t reads, 
   return drawn;
 }
 
-/// Goes through the whole file again and again on a thread of its own.
-class Scanner {
- public:
-  Scanner(PageFile& file, std::uint64_t pages)
-      : thread_([this, &file, pages] { run(file, pages); }) {}
-  /// What went wrong, if anything did. Precondition: called once.
-  std::string stop() {
-    stop_ = true;
-    thread_.join();
-    return reason_;
-  }
-
- private:
-  void run(PageFile& file, std::uint64_t pages) {
-    std::vector<PageId> next(Reader::batch);
-    for (PageId first = 0; !stop_ && reason_.empty(); first = (first + next.size()) % pages) {
-      for (std::size_t i = 0; i < next.size(); ++i) next[i] = (first + i) % pages;
-      reason_ = read_pages(file, next);
-    }
-  }
-  std::atomic<bool> stop_ = false;
-  std::string reason_;
-  std::jthread thread_;  // last: it begins at once
-};
-
 struct Seen {
   double ops_per_second;
   double hit_ratio;
@@ -69,50 +42,48 @@ struct Seen {
 enum class State : std::uint8_t { warm, half_warm, scan };
 constexpr const char* state_names[] = {"warm", "half_warm", "scan"};
 
+/// What is read of the hot set from now on.
+std::vector<PageId> order_of(const std::vector<PageId>& hot, State state, std::uint64_t pages,
+                             Random& random) {
+  if (state == State::warm) return draw(hot, 16 * hot.size(), random);
+  if (state == State::scan) return draw(hot, pages, random);
+  std::vector<PageId> order = hot;  // half warm is over when all of it was asked for: once
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+  return order;
+}
+
+/// Beside a scan a batch of its pages is read after each batch of the hot set's; the time of the
+/// latter is what counts. So the scan is the same for all, however fast they are.
 std::expected<Seen, std::string> see(Reader& reader, const Scratch& file,
                                      const std::vector<PageId>& hot, State state,
-                                     double seconds_min, std::uint64_t round) {
+                                     std::uint64_t round) {
   Random random(round + 1);
   const std::size_t known = state == State::half_warm ? hot.size() / 2 : hot.size();
   const std::vector<PageId> before(hot.begin(), hot.begin() + static_cast<std::ptrdiff_t>(known));
   for (int times = 0; times < 3; ++times) {
     if (auto warm = reader.read({before}); !warm) return std::unexpected(warm.error());
   }
-  std::unique_ptr<PageFile> scan_file;
-  std::unique_ptr<Scanner> scanner;
-  if (state == State::scan) {
-    auto opened = reader.scanner();
-    if (!opened) return std::unexpected(opened.error());
-    scan_file = std::move(*opened);
-    scanner = std::make_unique<Scanner>(*scan_file, file.pages());
+  auto scanner = reader.scanner();
+  if (!scanner) return std::unexpected(scanner.error());
+  const std::vector<PageId> order = order_of(hot, state, file.pages(), random);
+  std::vector<PageId> scanned(Reader::batch);
+  std::uint64_t ns = 0;
+  long blocks = 0;
+  for (std::size_t at = 0; at < order.size(); at += Reader::batch) {
+    const auto now = std::span(order).subspan(at, std::min(Reader::batch, order.size() - at));
+    const long blocks_before = os::thread_read_blocks();
+    const std::uint64_t start_ns = file.kernel().now_ns();
+    if (auto bad = read_pages(reader.file(), now); !bad.empty()) return std::unexpected(bad);
+    ns += file.kernel().now_ns() - start_ns;
+    blocks += os::thread_read_blocks() - blocks_before;
+    if (state != State::scan) continue;
+    for (std::size_t i = 0; i < scanned.size(); ++i) scanned[i] = (at + i) % file.pages();
+    if (auto bad = read_pages(**scanner, scanned); !bad.empty()) return std::unexpected(bad);
   }
-  std::uint64_t ops = 0;
-  double seconds = 0;
-  std::string reason;
-  const long blocks = thread_read_blocks();
-  // Half warm is over when all of it was asked for: one time through.
-  do {
-    std::vector<PageId> order = draw(hot, hot.size(), random);
-    if (state == State::half_warm) {
-      order = hot;
-      for (std::size_t i = order.size(); i > 1; --i)
-        std::swap(order[i - 1], order[random.below(i)]);
-    }
-    const auto took = reader.read({order});
-    if (!took) reason = took.error();
-    if (!took) break;
-    seconds += *took;
-    ops += order.size();
-  } while (state != State::half_warm && seconds < seconds_min);
-  const auto missed = static_cast<double>(thread_read_blocks() - blocks) * 512 /
-                      static_cast<double>(file.bytes() / file.pages());
-  if (scanner) {
-    const std::string stopped = scanner->stop();
-    if (reason.empty()) reason = stopped;
-  }
-  if (!reason.empty()) return std::unexpected(reason);
-  const auto reads = static_cast<double>(ops);
-  return Seen{reads / seconds, std::clamp(1 - missed / reads, 0.0, 1.0)};
+  const auto reads = static_cast<double>(order.size());
+  const auto missed =
+      static_cast<double>(blocks) * 512 / static_cast<double>(file.bytes() / file.pages());
+  return Seen{reads / (static_cast<double>(ns) / 1e9), std::clamp(1 - missed / reads, 0.0, 1.0)};
 }
 
 }  // namespace
@@ -124,14 +95,15 @@ json Bench::states() {
     std::vector<std::vector<double>> rates(std::size(systems)), hits(std::size(systems));
     std::vector<std::string> reasons(std::size(systems));
     for (std::uint32_t round = 0; round < extent_.rounds; ++round) {
-      for (std::size_t i = 0; i < std::size(systems); ++i) {
+      for (std::size_t turn = 0; turn < std::size(systems); ++turn) {
+        const std::size_t i = (turn + round) % std::size(systems);
         progress_.step(fmt::format("caches/{}", state_names[static_cast<std::size_t>(state)]));
         if (!reasons[i].empty() || interrupted) continue;
-        reasons[i] = begin(systems[i]);
+        reasons[i] = begin(systems[i], file_);
         auto reader = Reader::open(file_, options_of(systems[i], file_, extent_.budget_bytes), 1);
         if (reasons[i].empty() && !reader) reasons[i] = reader.error();
         if (reasons[i].empty()) {
-          const auto seen = see(*reader, file_, hot, state, extent_.seconds, round);
+          const auto seen = see(*reader, file_, hot, state, round);
           if (!seen) reasons[i] = seen.error();
           if (seen) rates[i].push_back(seen->ops_per_second);
           if (seen) hits[i].push_back(seen->hit_ratio);
@@ -167,7 +139,8 @@ constexpr std::size_t steps_around = 8;  // before the scan, and after it
 /// hot set, so that the policies see the same accesses in the same order.
 std::expected<std::vector<double>, std::string> Bench::scan_line(const Options& options,
                                                                  System system) {
-  if (const std::string reason = begin(system); !reason.empty()) return std::unexpected(reason);
+  if (const std::string reason = begin(system, file_); !reason.empty())
+    return std::unexpected(reason);
   auto reader = Reader::open(file_, options, 1);
   if (!reader) return std::unexpected(reader.error());
   auto scanner = reader->scanner();
@@ -176,9 +149,9 @@ std::expected<std::vector<double>, std::string> Bench::scan_line(const Options& 
   Random random(seed);
   std::uint64_t hits = 0;
   const auto read_hot = [&] {
-    const long blocks = thread_read_blocks();
+    const long blocks = os::thread_read_blocks();
     const auto good = reader->read_one(hot[random.below(hot.size())]);
-    hits += thread_read_blocks() == blocks ? 1U : 0U;
+    hits += os::thread_read_blocks() == blocks ? 1U : 0U;
     return good;
   };
   const auto read_cold = [&](PageId page) { return read_pages(**scanner, {&page, 1}); };

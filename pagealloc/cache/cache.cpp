@@ -28,6 +28,16 @@ Cache::Cache(SharedFile& shared, std::unique_ptr<FrameTable> table)
   batch_.reserve(frames());
 }
 
+// Every frame is free, or found and held by nobody: a frame that is neither would never be used
+// again.
+Cache::~Cache() {
+#ifndef NDEBUG
+  std::size_t known = free_.size();
+  for (FrameId frame = 0; frame < frames(); ++frame) known += table_->idle(frame) ? 1U : 0U;
+  assert(known == frames());
+#endif
+}
+
 // A quarter is for those that are read ahead; of the rest one must be left to work with.
 bool Cache::admit_handle(std::uint32_t lends) noexcept {
   const std::lock_guard lock(mutex_);
@@ -233,25 +243,17 @@ void Cache::set_dirty(FrameId frame, bool on) noexcept {
 
 bool Cache::any_unwritten(PageId page, std::uint64_t run) noexcept {
   const std::lock_guard lock(mutex_);
-  return being_written(page, run) || dirty_.any(page, run);
-}
-
-bool Cache::being_written(PageId page, std::uint64_t run) const noexcept {
-  if (batch_unwritten_ == 0) return false;
-  const auto first = std::ranges::lower_bound(batch_, page, {}, &Dirty::page);
-  return first != batch_.end() && first->page - page < run;
+  return dirty_.any(page, run);
 }
 
 std::span<const Dirty> Cache::take_dirty(std::size_t max) noexcept {
   const std::lock_guard lock(mutex_);
-  assert(batch_unwritten_ == 0);
   batch_.clear();
   const bool some = max < dirty_.size();
   dirty_.list(some ? swept_ : 0, max, batch_);
   if (some && !batch_.empty()) swept_ = batch_.back().page + 1;
   std::ranges::sort(batch_, {}, &Dirty::page);  // the elevator may have turned
   for (const Dirty& dirty : batch_) table_->hold(dirty.frame);
-  batch_unwritten_ = batch_.size();
   return batch_;
 }
 
@@ -262,7 +264,6 @@ void Cache::written(std::span<const Dirty> pages, bool good) noexcept {
     if (good) set_dirty(dirty.frame, false);
     if (table_->unpin(dirty.frame)) reclaim(dirty.frame);
   }
-  batch_unwritten_ -= pages.size();
   if (!good) return;
   counters_.written_back += pages.size();
   ++counters_.writes;

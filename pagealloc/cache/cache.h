@@ -33,6 +33,9 @@ struct Use {
 class Cache {
  public:
   static Result<std::shared_ptr<Cache>> make(SharedFile& shared);
+  ~Cache();
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
 
   FrameTable& table() noexcept { return *table_; }
   std::uint32_t frames() const noexcept { return table_->frames(); }
@@ -91,7 +94,7 @@ class Cache {
 
   Turn& turn() noexcept { return turn_; }
   std::uint32_t dirty() const noexcept { return dirty_count_.load(std::memory_order_relaxed); }
-  /// Has the file something else than the cache, or just now something in between?
+  /// Has the file something else than the cache? What is being written back counts until it is.
   bool any_unwritten(PageId page, std::uint64_t run) noexcept;
   /// Dirty pages in the order of their numbers, at most `max`, from where the last call ended;
   /// held until written(). The span is valid until the next call.
@@ -113,7 +116,6 @@ class Cache {
   void clear_marks(FrameId frame) noexcept;
   void use(FrameId frame) noexcept;
   void enter(FrameId frame, PageId page, bool remembered, Transfer& load) noexcept;
-  bool being_written(PageId page, std::uint64_t run) const noexcept;
   void apply(std::vector<Use>& uses) noexcept;
   void set_dirty(FrameId frame, bool on) noexcept;
 
@@ -125,9 +127,8 @@ class Cache {
   std::vector<Transfer*> loads_;  // by frame: who fills it
   std::vector<Ahead> ahead_;      // by frame
   DirtyPages dirty_;
-  std::vector<Dirty> batch_;  // what is being written, by page; changed by who has the turn
-  std::size_t batch_unwritten_ = 0;
-  PageId swept_ = 0;  // where take_dirty() goes on
+  std::vector<Dirty> batch_;  // what take_dirty() found; changed by who has the turn
+  PageId swept_ = 0;          // where take_dirty() goes on
   std::atomic<std::uint32_t> dirty_count_ = 0;
   std::uint32_t filling_ahead_ = 0;
   std::uint64_t lends_ = 0;  // what all handles together may lend

@@ -125,8 +125,9 @@ Result<std::unique_ptr<PageFile>> File::another() noexcept {
 // Nothing is written back meanwhile: beyond the end it would make the file longer again.
 Result<void> File::resize(std::uint64_t pages) noexcept {
   cache_->turn().take();
+  const bool shorter = pages < this->pages();
   auto resized = shared().resize(pages);
-  if (resized) cache_->drop(pages, UINT64_MAX - pages);
+  if (resized && shorter) cache_->drop(pages, UINT64_MAX - pages);
   cache_->turn().give_back();
   drop_if_poisoned();
   return resized;
@@ -188,8 +189,7 @@ void File::write(Op& op) noexcept {
 
 void File::write_staged(Op& op, FrameId frame) noexcept {
   if (geometry_.write_through) {
-    cache_->drop(op.page, 1);  // nothing is ever dirty, so nothing is being written back
-    return begin_bypass(op, frame);
+    return begin_bypass(op, frame);  // nothing is ever dirty, so nothing is being written back
   }
   // "Disk full" must show now, while nothing depends on it; what is dirty has passed that already.
   blocking::Outcome filled;
@@ -226,7 +226,6 @@ void File::punch(Op& op) noexcept {
 /// cache by may fail, and must not take with it what was reaped before.
 bool File::bypass(Op& op) noexcept {
   if (cache_->any_unwritten(op.page, op.run)) return false;
-  if (op.verb != Verb::read) cache_->drop(op.page, op.run);
   begin_bypass(op);
   return true;
 }
@@ -248,7 +247,7 @@ void File::bypassed(Bypass& transfer) noexcept {
   Op& op = *transfer.op;
   const blocking::Outcome outcome{transfer.result, transfer.os_error};
   idle_bypasses_.push_back(&transfer);
-  // What was read ahead meanwhile may be older than what was written.
+  // What there is of it, perhaps read ahead meanwhile, may be older than what was written.
   if (op.verb != Verb::read) cache_->drop(op.page, op.run);
   if (transfer.staged != no_frame && outcome.result == Errc::ok) {
     spend_on(transfer.staged, op);
@@ -264,7 +263,8 @@ void File::bypassed(Bypass& transfer) noexcept {
 void File::advance(std::size_t wanted) noexcept {
   if (wanted > 0 && done() >= wanted) {
     engine_->send();
-    return deliver(*engine_);
+    deliver(*engine_);
+    return keep_up();
   }
   retry_held();
   if (wanted == 0) engine_->advance(0);

@@ -146,14 +146,12 @@ void FrameTable::leave(FrameId frame) noexcept {
   between_steps();
 }
 
-// The holds come first: between them and the end of the claim nobody may find it unheld.
+// One step: nobody may find it readable and unheld in between.
 bool FrameTable::publish(FrameId frame, std::uint32_t holds) noexcept {
-  auto& state = slots_[frame].state;
-  state.fetch_add(holds, std::memory_order_relaxed);
-  between_steps();
-  const std::uint32_t before = state.fetch_and(~claimed_bit, std::memory_order_acq_rel);
+  const std::uint32_t before =
+      slots_[frame].state.fetch_add(holds - claimed_bit, std::memory_order_acq_rel);
   assert((before & claimed_bit) != 0);
-  return before == (claimed_bit | detached_bit);
+  return holds == 0 && before == (claimed_bit | detached_bit);
 }
 
 bool FrameTable::detach(FrameId frame) noexcept {

@@ -66,6 +66,8 @@ class FrameTable {
   /// A frame gives its page's place up, and ends with its last hold, or when it is published and
   /// has none. True: reclaim() it.
   [[nodiscard]] bool detach(FrameId frame) noexcept;
+  /// In some page's place, readable, and held by nobody.
+  bool idle(FrameId frame) const noexcept { return state_of(frame) == 0; }
   bool claimed(FrameId frame) const noexcept { return (state_of(frame) & claimed_bit) != 0; }
   bool detached(FrameId frame) const noexcept { return (state_of(frame) & detached_bit) != 0; }
 

@@ -81,6 +81,8 @@ bool File::read_missing(Op& op) noexcept {
 /// first page.
 PageId File::read_along(Load& load, PageId page) noexcept {
   const Readahead::Guess guess = engine_->overlaps() ? Readahead::Guess{} : readahead_.guess();
+  // One transfer at a time gains nothing by reading distant pages early.
+  if (guess.stride != 1) readahead_.take_back(guess.count);
   if (guess.count > 0 && guess.stride == 1) {
     const PageId end = guess.first + guess.count;
     const PageId got = extend(load, page + 1, static_cast<std::uint32_t>(end - page - 1)).next;
@@ -136,9 +138,10 @@ File::Extent File::load_ahead(PageId first, std::uint32_t pages) noexcept {
   return extent;
 }
 
-// With an engine that moves one transfer at a time they have been read when this returns.
+// With an engine that moves one transfer at a time they have been read when this returns: more than
+// a quarter would begin to drive each other out.
 void File::prefetch(Op& op) noexcept {
-  const PageId end = op.page + op.run;
+  const PageId end = op.page + std::min(op.run, cache_->frames() / 4);
   PageId page = op.page;
   while (page < end && !idle_wide_.empty()) {
     const Extent extent = load_ahead(page, static_cast<std::uint32_t>(end - page));
@@ -158,7 +161,7 @@ void File::read_ahead() noexcept {
     const bool end_of_file = extent.next >= pages();
     done += static_cast<std::uint32_t>(extent.next - first) + (extent.there ? 1U : 0U);
     if (extent.next == first && !extent.there && !end_of_file) break;  // no room
-    if (end_of_file) return;
+    if (end_of_file) break;
   }
   readahead_.take_back(guess.count - done);
 }

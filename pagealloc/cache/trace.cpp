@@ -8,11 +8,22 @@
 #include <optional>
 #include <queue>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "pagealloc/cache/replacement.h"
 #include "pagealloc/random.h"
 
 namespace pagealloc::cache {
+
+std::vector<std::uint32_t> sizes_of(const Trace& trace) {
+  const std::uint64_t pages = std::unordered_set<PageId>(trace.begin(), trace.end()).size();
+  std::vector<std::uint32_t> sizes;
+  for (const std::uint64_t percent : {1U, 2U, 5U, 10U, 20U, 40U, 80U}) {
+    const auto frames = static_cast<std::uint32_t>(pages * percent / 100);
+    if (frames > 0 && (sizes.empty() || sizes.back() != frames)) sizes.push_back(frames);
+  }
+  return sizes;
+}
 
 std::string_view name_of(Eviction eviction) {
   switch (eviction) {

@@ -25,6 +25,11 @@ std::string text_of(const Trace& trace);
 /// those of several pages are several. Calls that failed, and other files, are passed over.
 Trace trace_of_strace(std::istream& in, std::string_view path, std::uint32_t page_bytes);
 
+/// What policies are compared on: sizes of a cache from 1 % to 80 % of the trace's pages, rising.
+inline constexpr Eviction policies[] = {Eviction::clock, Eviction::lru, Eviction::s3_fifo,
+                                        Eviction::two_q};
+std::vector<std::uint32_t> sizes_of(const Trace& trace);
+
 enum class Pattern : std::uint8_t { uniform, zipfian, scan_mixed };
 /// `accesses` of `pages` pages, from a seed. zipfian: the page of rank r about as often as 1/r,
 /// ranks spread over the file. scan_mixed: two in three are zipfian in a tenth of the pages, one

@@ -13,8 +13,7 @@ namespace pagealloc::cli {
 
 namespace {
 
-constexpr Eviction policies[] = {Eviction::clock, Eviction::lru, Eviction::s3_fifo,
-                                 Eviction::two_q};
+using cache::policies;
 
 // --- make and record ----------------------------------------------------------------------------
 
@@ -77,17 +76,8 @@ struct Row {
 };
 
 std::vector<std::uint32_t> sizes_of(const ReplayArgs& args, const cache::Trace& trace) {
-  if (!args.frames.empty()) return {args.frames.begin(), args.frames.end()};
-  cache::Trace pages = trace;
-  std::ranges::sort(pages);
-  const auto [first, last] = std::ranges::unique(pages);
-  pages.erase(first, last);
-  std::vector<std::uint32_t> sizes;
-  for (const std::uint32_t percent : {1U, 2U, 5U, 10U, 20U, 40U, 80U}) {
-    const auto frames = static_cast<std::uint32_t>(pages.size() * percent / 100);
-    if (frames > 0 && (sizes.empty() || sizes.back() != frames)) sizes.push_back(frames);
-  }
-  return sizes;
+  if (args.frames.empty()) return cache::sizes_of(trace);
+  return {args.frames.begin(), args.frames.end()};
 }
 
 std::string text_of(const cache::Trace& trace, const std::vector<Row>& rows) {

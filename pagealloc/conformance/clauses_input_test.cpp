@@ -240,6 +240,8 @@ TEST_P(Contract, C16_options_out_of_range_are_refused) {
   EXPECT_TRUE(refused([](Options& o) { o.impl = "floppy"; }));
   const std::uint32_t threads = is("pread") ? UINT32_MAX : 4;
   EXPECT_TRUE(refused([&](Options& o) { o.threads = threads; })) << threads << " threads";
+  EXPECT_TRUE(refused([](Options& o) { o.cache.bytes = 1000; })) << "no frame";
+  EXPECT_TRUE(refused([](Options& o) { o.cache.bytes = UINT64_MAX; }));
 }
 
 TEST_P(Contract, C16_rare_options_keep_the_contract_too) {

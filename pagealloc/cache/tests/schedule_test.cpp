@@ -8,14 +8,18 @@
 // mistake must be found.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "pagealloc/cache/schedule.h"
@@ -30,7 +34,7 @@ namespace pagealloc::cache {
 namespace {
 
 constexpr std::uint32_t page_bytes = 512;
-constexpr std::uint64_t pages = 20;
+constexpr std::uint64_t pages_max = 26;
 constexpr unsigned threads = 3;
 constexpr const char* file_path = "/scheduled.pa";
 
@@ -127,25 +131,19 @@ class World final : os::Background {
     options.impl = impl;
     options.page_bytes = page_bytes;
     options.depth = 4;
-    options.frames = 2;
-    options.cache.bytes = std::array{9U, 12U, 16U}[seed % 3] * std::uint64_t{page_bytes};
+    options.frames = 3;
+    options.cache.bytes = std::array{17U, 18U, 24U}[seed % 3] * std::uint64_t{page_bytes};
     options.cache.eviction = static_cast<Eviction>(seed / 3 % 4);
     options.cache.cluster_bytes = seed / 12 % 2 == 0 ? 0 : 2 * page_bytes;
+    options.write_through = seed / 24 % 4 == 3;
     options.kernel = &kernel_;
-    auto first = open(file_path, options);
-    if (!first) {
-      fail(first.error().text());
+    auto parent = open(file_path, options);
+    if (!parent) {
+      fail(parent.error().text());
       return;
     }
-    handles_.push_back(std::move(*first));
-    while (handles_.size() < threads) {
-      auto another = handles_.front()->another();
-      if (!another) {
-        fail(another.error().text());
-        return;
-      }
-      handles_.push_back(std::move(*another));
-    }
+    parent_ = std::move(*parent);
+    while (handles_.size() < threads && !failure_) handles_.push_back(another());
   }
 
   /// What was wrong, if anything was.
@@ -157,8 +155,9 @@ class World final : os::Background {
       workers->post(threads);
       workers->wait(threads);
     }
-    if (!failure_) sync_through(*handles_.front());
+    if (!failure_) sync_through(*parent_);
     handles_.clear();
+    parent_.reset();
     schedule = nullptr;
     return failure_;
   }
@@ -168,8 +167,9 @@ class World final : os::Background {
  private:
   struct PageState {
     std::uint64_t version = 0;
-    unsigned readers = 0;  // reads that are in flight
-    bool written = false;  // a write is
+    unsigned readers = 0;       // reads that are in flight
+    bool written = false;       // a write is, or a punch
+    std::uint64_t punched = 0;  // the version that the last punch made, which is zeros
   };
 
   static os::sim::Machine machine(std::uint64_t seed) {
@@ -178,7 +178,8 @@ class World final : os::Background {
     // steps.
     machine.model.read_ns = machine.model.write_ns = machine.model.flush_ns = 1000;
     auto& file = machine.image.files[file_path];
-    for (PageId page = 0; page < pages; ++page) {
+    // In some worlds all of it fits.
+    for (PageId page = 0; page < (seed % 5 == 0 ? pages_max / 2 : pages_max); ++page) {
       const auto bytes = contents(page, 0);
       file.bytes.insert(file.bytes.end(), bytes.begin(), bytes.end());
     }
@@ -190,54 +191,117 @@ class World final : os::Background {
     if (!failure_) failure_ = std::move(what);
   }
 
+  std::unique_ptr<PageFile> another() {
+    auto made = parent_->another();
+    if (made) return std::move(*made);
+    fail(made.error().text());
+    return nullptr;
+  }
+
   // One thread's life.
   void step() noexcept override {
-    PageFile& file = *handles_[next_++];
+    std::unique_ptr<PageFile>& file = handles_[next_++];
     constexpr int actions = 10;
     for (int i = 0; i < actions && !failure_; ++i) act(file);
   }
 
-  void act(PageFile& file) {
+  void act(std::unique_ptr<PageFile>& handle) {
+    PageFile& file = *handle;
+    const std::uint64_t pages = file.pages();
     const PageId page = random_.below(pages);
-    const std::uint64_t what = random_.below(16);
-    if (what < 7) return read(file, page);
-    if (what < 12) return write(file, page, what == 7);
-    if (what < 14) return sync_through(file);
-    if (what == 14) return read_run(file, std::min(page, pages - 2));
-    Op op{.verb = Verb::prefetch, .run = 3, .page = std::min(page, pages - 3)};
-    carry_out(file, op);
+    const PageId other = random_.below(pages);
+    switch (random_.below(20)) {
+      case 0:
+        return write(file, page, true);
+      case 1:
+      case 2:
+      case 3:
+      case 4:
+        return write(file, page, false);
+      case 5:
+      case 6:
+        return sync_through(file);
+      case 7:
+        return read_run(file, std::min(page, pages - 2));
+      case 8:
+        return punch(file, page);
+      case 9:
+        return advise(file, std::min(page, pages - 3));
+      case 10:
+        return reopen(handle);
+      case 11:
+      case 12:
+      case 13:
+      case 14:
+        return read(file, {page, other});
+      default:
+        return read(file, {page});
+    }
   }
 
-  bool carry_out(PageFile& file, Op& op) {
-    Op* batch[] = {&op};
-    Op* done[1];
-    if (file.submit(batch) != 1 || file.reap(done, 1) != 1) fail("an operation did not come back");
-    if (op.result != Errc::ok) fail(error_of(file, op).text());
-    return op.result == Errc::ok;
+  void advise(PageFile& file, PageId page) {
+    Op op{.verb = Verb::prefetch, .run = 3, .page = page};
+    carry_out(file, {&op});
   }
 
-  void check(PageId page, std::span<const std::byte> bytes, std::uint64_t version,
+  // While the others go on; two at a time do not ask the same handle for another one.
+  void reopen(std::unique_ptr<PageFile>& handle) {
+    if (std::exchange(reopening_, true)) return;
+    handle.reset();
+    handle = another();
+    reopening_ = false;
+  }
+
+  /// Submits them together.
+  bool carry_out(PageFile& file, std::initializer_list<Op*> ops) {
+    std::array<Op*, 2> done{};
+    std::size_t back = 0;
+    if (file.submit({ops.begin(), ops.size()}) != ops.size()) fail("a batch was not taken whole");
+    while (back < ops.size() && !failure_) back += file.reap(done, 1);
+    for (const Op* op : ops) {
+      if (op->result != Errc::ok && !failure_) fail(error_of(file, *op).text());
+    }
+    return !failure_;
+  }
+
+  static std::vector<std::byte> expected(PageId page, const PageState& state) {
+    const bool zeros = state.punched != 0 && state.punched == state.version;
+    return zeros ? std::vector<std::byte>(page_bytes) : contents(page, state.version);
+  }
+
+  void check(PageId page, const std::byte* bytes, const std::vector<std::byte>& wanted,
              const char* when) {
-    if (std::memcmp(bytes.data(), contents(page, version).data(), page_bytes) == 0) return;
-    const std::uint64_t found = first_word_of(bytes) >> 32;
-    fail(fmt::format("page {}, version {}: {} it has bytes of {}", page, version, when,
-                     found < pages ? fmt::format("page {}, version {}", found, version_of(bytes))
-                                   : "nothing that was written"));
+    if (std::memcmp(bytes, wanted.data(), page_bytes) == 0) return;
+    const std::span<const std::byte> seen(bytes, page_bytes);
+    const std::uint64_t found = first_word_of(seen) >> 32;
+    fail(fmt::format("page {}, version {}: {} it has bytes of {}", page, version_of(wanted), when,
+                     found < pages_max ? fmt::format("page {}, version {}", found, version_of(seen))
+                                       : "nothing that was written"));
   }
 
-  void read(PageFile& file, PageId page) {
-    PageState& state = states_[page];
-    if (state.written) return;  // the contract forbids it
-    ++state.readers;
-    Op op{.page = page};
-    const bool good = carry_out(file, op);
-    --state.readers;
-    if (!good) return;
-    const std::uint64_t version = state.version;
-    check(page, {op.frame, page_bytes}, version, "when it was read");
+  // What is being written may not be read: the contract forbids it.
+  void read(PageFile& file, std::initializer_list<PageId> which) {
+    for (const PageId page : which) {
+      if (states_[page].written) return;
+    }
+    std::array<Op, 2> ops;
+    std::array<std::vector<std::byte>, 2> wanted;
+    std::size_t count = 0;
+    for (const PageId page : which) {
+      ++states_[page].readers;
+      wanted[count] = expected(page, states_[page]);
+      ops[count++] = Op{.page = page};
+    }
+    const bool good = count == 2 ? carry_out(file, {&ops[0], &ops[1]}) : carry_out(file, {&ops[0]});
+    for (const PageId page : which) --states_[page].readers;
+    for (std::size_t i = 0; good && i < count; ++i) {
+      check(ops[i].page, ops[i].frame, wanted[i], "when it was read");
+    }
     for (std::uint64_t i = random_.below(6); i > 0; --i) between_steps();
-    check(page, {op.frame, page_bytes}, version, "while it is lent");
-    file.release(op.frame, 1);
+    for (std::size_t i = 0; good && i < count; ++i) {
+      check(ops[i].page, ops[i].frame, wanted[i], "while it is lent");
+      file.release(ops[i].frame, 1);
+    }
   }
 
   void read_run(PageFile& file, PageId page) {
@@ -245,48 +309,73 @@ class World final : os::Background {
     if (both[0]->written || both[1]->written) return;
     for (PageState* state : both) ++state->readers;
     Op op{.run = 2, .page = page};
-    const bool good = carry_out(file, op);
+    const bool good = carry_out(file, {&op});
     for (PageState* state : both) --state->readers;
     if (!good) return;
     for (std::size_t i = 0; i < 2; ++i) {
-      check(page + i, {op.frame + i * page_bytes, page_bytes}, both[i]->version, "read in a run");
+      check(page + i, op.frame + i * page_bytes, expected(page + i, *both[i]), "read in a run");
     }
     file.release(op.frame, 2);
   }
 
+  /// False: somebody else is at it, and two at the same time the contract forbids.
+  bool begin_change(PageState& state) {
+    if (state.written || state.readers > 0) return false;
+    return state.written = true;
+  }
+
   void write(PageFile& file, PageId page, bool own_memory) {
     PageState& state = states_[page];
-    if (state.written || state.readers > 0) return;
-    state.written = true;
+    if (!begin_change(state)) return;
     const auto bytes = contents(page, state.version + 1);
     alignas(page_bytes) std::array<std::byte, page_bytes> memory;
     Op op{.verb = Verb::write, .page = page};
     op.frame = own_memory ? memory.data() : file.stage(page, 1);
     if (op.frame == nullptr) return fail("a guaranteed frame was not there");
     std::memcpy(op.frame, bytes.data(), page_bytes);
-    if (carry_out(file, op)) ++state.version;
+    if (carry_out(file, {&op})) ++state.version;
+    if (file.geometry().write_through) check_medium(page, state);
     state.written = false;
+  }
+
+  void punch(PageFile& file, PageId page) {
+    PageState& state = states_[page];
+    if (!begin_change(state)) return;
+    Op op{.verb = Verb::punch, .page = page};
+    state.punched = state.version + 1;  // the medium may have it before it is reaped
+    if (carry_out(file, {&op})) ++state.version;
+    state.written = false;
+  }
+
+  /// The medium has this version of the page, or a later one, whole.
+  void check_medium(PageId page, const PageState& before) {
+    const os::sim::Image image = kernel_.cut(os::sim::Tearing::none);
+    const std::span<const std::byte> all = image.files.at(file_path).bytes;
+    const auto bytes = all.subspan(page * page_bytes, page_bytes);
+    const std::vector<std::byte> zeros(page_bytes);
+    const bool punched = std::ranges::equal(bytes, zeros);
+    const std::uint64_t version = punched ? states_[page].punched : version_of(bytes);
+    const bool whole = punched || std::ranges::equal(bytes, contents(page, version));
+    if (version >= before.version && whole) return;
+    fail(fmt::format("page {}: version {} was made durable, {} of version {} is on the medium",
+                     page, before.version, whole ? "all" : "a part", version));
   }
 
   void sync_through(PageFile& file) {
     const auto before = states_;
     Op op{.verb = Verb::sync};
-    if (!carry_out(file, op)) return;
-    const os::sim::Image image = kernel_.cut(os::sim::Tearing::none);
-    const std::span<const std::byte> all = image.files.at(file_path).bytes;
-    for (PageId page = 0; page < pages; ++page) {
-      const auto bytes = all.subspan(page * page_bytes, page_bytes);
-      if (version_of(bytes) >= before[page].version) continue;
-      fail(fmt::format("page {}: version {} was synced, version {} is on the medium", page,
-                       before[page].version, version_of(bytes)));
-    }
+    if (!carry_out(file, {&op})) return;
+    for (PageId page = 0; page < file.pages() && !failure_; ++page)
+      check_medium(page, before[page]);
   }
 
   Random random_;
   os::sim::SimKernel kernel_;
   Schedule schedule_;
   std::vector<std::unique_ptr<PageFile>> handles_;
-  std::array<PageState, pages> states_{};
+  std::unique_ptr<PageFile> parent_;
+  bool reopening_ = false;
+  std::array<PageState, pages_max> states_{};
   std::size_t next_ = 0;
   std::optional<std::string> failure_;
 };
@@ -322,7 +411,10 @@ int explore_all(std::uint64_t schedules) {
   return good ? 0 : 1;
 }
 
+bool mistake_wanted = false;
+
 int find_mistake(const char* patch) {
+  mistake_wanted = true;
   const auto head = head_of_patch(patch);
   bool caught = true;
   for (const std::string impl : {"direct", "uring"}) {
@@ -336,9 +428,11 @@ int find_mistake(const char* patch) {
   return caught ? 0 : 1;
 }
 
+/// An assertion, or a deadlock, finds a mistake too. No way back: other fibers' frames lie below.
 void on_abort(int) {
-  const std::string text = fmt::format("schedule_test: ended by seed {}\n", seed_now);
-  std::fputs(text.c_str(), stderr);
+  fmt::print(stderr, "schedule_test: {} by seed {}\n", mistake_wanted ? "caught" : "ended",
+             seed_now);
+  if (mistake_wanted) std::_Exit(0);
 }
 
 }  // namespace

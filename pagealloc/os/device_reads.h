@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-namespace pagealloc::harness::caches {
+namespace pagealloc::os {
 
 /// By all threads of this process (proc_pid_io(5)); nothing where that cannot be read.
 inline std::optional<std::uint64_t> device_read_bytes() {
@@ -28,4 +28,4 @@ inline long thread_read_blocks() noexcept {
   return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_inblock : 0;
 }
 
-}  // namespace pagealloc::harness::caches
+}  // namespace pagealloc::os
