@@ -8,13 +8,14 @@ import check
 from series import Series
 
 SYSTEMS = ("pread", "mmap", "direct_cached", "uring_cached")
+KERNELS = ("pread", "mmap")  # whose cache is the kernel's
 SYSTEM_NAMES = {"pread": "pread", "mmap": "mmap", "direct_cached": "O_DIRECT + cache",
                 "uring_cached": "io_uring + cache"}
 WORKLOADS = ("zipfian", "uniform", "sequential")
 WORKLOAD_NAMES = {"zipfian": "Zipfian", "uniform": "Uniform", "sequential": "Sequential"}
 STATES = ("warm", "half_warm", "scan")
 STATE_NAMES = {"warm": "all of it in the cache", "half_warm": "half of it in the cache",
-               "scan": "beside a scan"}
+               "scan": "in turn with a scan"}
 POLICIES = ("clock", "lru", "s3-fifo", "2q")
 OPTIMUM = "optimum"
 KERNEL = "kernel"
@@ -39,6 +40,7 @@ class CacheRow(Rates):
     file_over_budget: float
     threads: int
     hit_ratio: float  # or None: it cannot be known
+    held_bytes: float  # of the file, in the cache at the end; or None: older files do not tell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,12 +256,19 @@ def _above_zero(data, name, where):
     return value
 
 
+def _not_negative(data, name, where):
+    value = check.number(data, name, where)
+    check.need(value is None or value >= 0, f"{where}.{name} is below 0")
+    return value
+
+
 def _row(data, where):
     _is_object(data, where)
     return CacheRow(*_rates(data, where), check.name(data, "system", where),
                     check.name(data, "workload", where),
                     _above_zero(data, "file_over_budget", where),
-                    int(_above_zero(data, "threads", where)), _ratio(data, "hit_ratio", where))
+                    int(_above_zero(data, "threads", where)), _ratio(data, "hit_ratio", where),
+                    _not_negative(data, "held_bytes", where))
 
 
 def _state(data, where):

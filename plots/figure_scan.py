@@ -1,4 +1,4 @@
-"""A hot set beside a scan: what it hits under each policy, and the rates of the caches."""
+"""A hot set in turn with a scan: what it hits under each policy, and the rates of the caches."""
 
 import math
 
@@ -12,10 +12,10 @@ import style
 import units
 
 NAME = "scan"
-TITLE = "A hot set beside a scan"
+TITLE = "A hot set in turn with a scan"
 SHADE = "#e9e9e9"
 TICKS = {"warm": "all of it\nin the cache", "half_warm": "half of it\nin the cache",
-         "scan": "beside\na scan"}
+         "scan": "in turn\nwith a scan"}
 
 
 def draw(results):

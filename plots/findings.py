@@ -355,7 +355,7 @@ def _without_touch(results, workload):
 def summary(results):
     """The paragraph at the top."""
     if not results.measured:
-        return "Nothing was measured in this run."
+        return "No row was measured in this run."
     parts = [_leaders(results), verdicts(results), *four_rows(results)]
     lines = [line for line in selection.depth_lines(results) if line[0].impl == "uring"]
     parts.append(_growth(lines[0]) if lines else "")

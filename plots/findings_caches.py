@@ -10,8 +10,10 @@ import units
 
 NAME = caches_module.system_name
 LEADS, EQUAL, BEHIND = "leads", "is about equal to", "is behind"
-# mmap collapses where it keeps at most half of what the next keeps of its rate.
+# mmap collapses where it does at most half of what pread does.
 COLLAPSE_FACTOR = 2
+# A cache that held more or less than this share off the budget was not compared on equal terms.
+UNFAIR = 0.05
 RANDOM = ("zipfian", "uniform")
 POINT = 0.01
 
@@ -49,6 +51,7 @@ def comparison(results):
     if above:
         sentences += [_ratios(caches, "zipfian", above, t) for t in _threads(caches)]
     sentences += [_sequential(caches, t) for t in _threads(caches)]
+    sentences.append(held(caches))
     sentences += [collapse(caches, w, t) for w, t in cases if w in RANDOM]
     return [s for s in sentences + _causes(caches) if s]
 
@@ -147,33 +150,74 @@ def _sequential(caches, threads):
     return f"{_case('sequential', threads)}, {NAME('direct_cached')}: {'; '.join(parts)}."
 
 
-def collapse(caches, workload, threads):
-    """Whether mmap falls far deeper than the others when the file outgrows its memory."""
-    below, above = _below(caches), _above(caches)
-    kept = {}
-    for system in caches_module.sort({r.system for r in caches.rows}, caches_module.SYSTEMS):
-        first, last = (caches.row(system, workload, s, threads) for s in (below, above))
-        if first and last:
-            kept[system] = selection.ops(last) / selection.ops(first)
-    others = [system for system in kept if system != "mmap"]
-    if "mmap" not in kept or not others:
+def held(caches):
+    """Whether the kernel's cache had the memory that ours has, where the file outgrows it."""
+    rows = [r for r in caches.rows if r.measured and r.file_over_budget > 1
+            and r.system in caches_module.KERNELS and r.held_bytes is not None]
+    if not (rows and caches.budget_bytes):
         return ""
-    lowest = min(others, key=kept.get)
-    depth = kept[lowest] / kept["mmap"]
-    mapped = caches.row("mmap", workload, above, threads)
-    ahead = [s for s in others
-             if verdict(mapped, caches.row(s, workload, above, threads)) != BEHIND]
-    answer = {2: "the collapse is reproduced", 1: "the collapse is reproduced in part",
-              0: "the collapse is not reproduced"}[(depth >= COLLAPSE_FACTOR) + (not ahead)]
-    shares = units.words(f"{NAME(s)} {units.percent(k)}" for s, k in kept.items())
-    place = f"not behind {units.words(map(NAME, ahead))}" if ahead else "behind all others"
-    return (f"{_case(workload, threads)}, from {below:g}× the budget to {above:g}×, these shares"
-            f" of the rate are left: {shares}. What is left of mmap's is {_part(depth)} of"
-            f" {NAME(lowest)}'s share, and above the budget its rate is {place}: {answer}.")
+    off = {}  # by system: shares of the budget, to the tenth of a per cent that is shown
+    for row in rows:
+        share = round(row.held_bytes / caches.budget_bytes - 1, 3)
+        off.setdefault(row.system, []).append(share)
+    parts = [f"{NAME(s)} {_more_or_less(min(off[s]), max(off[s]))}"
+             for s in caches_module.KERNELS if s in off]
+    return ("With a file above the budget the kernel's cache held, beside its budget of"
+            f" {units.size(caches.budget_bytes)}: {units.words(parts)}.{_favoured(off)}")
 
 
-def _part(depth):
-    return units.percent(1 / depth) if depth > 1 else units.factor(1 / depth)
+def _more_or_less(low, high):
+    """'0.8 % less to 1.2 % more', '0.8 % to 1.2 % more', '1.2 % more'."""
+    first, last = ("less" if share < 0 else "more" for share in (low, high))
+    least, most = (f"{abs(share) * 100:.1f} %" for share in (low, high))
+    if low == high:
+        return f"{most} {last}"
+    return f"{least}{'' if first == last else f' {first}'} to {most} {last}"
+
+
+def _favoured(off):
+    """Whom it favours that some held more or less than the others had."""
+    parts = [f"{NAME(s)} over ours" for s in off if max(off[s]) > UNFAIR]
+    parts += [f"ours over {NAME(s)}" for s in off if min(off[s]) < -UNFAIR]
+    if not parts:
+        return ""
+    shares = [share for system in off.values() for share in system]
+    unfair = sum(abs(share) > UNFAIR for share in shares)
+    return (f" Beware: in {unfair} of {units.plural(len(shares), 'row')} that is over"
+            f" {units.percent(UNFAIR)} off, and there the comparison favours {units.words(parts)}.")
+
+
+def collapse(caches, workload, threads):
+    """Whether mmap falls far behind pread, which has the same cache and the same disk, when the
+    file outgrows their memory. What either did when all of it fitted is another matter."""
+    above = _above(caches)
+    mmap, pread = pair = [caches.row(s, workload, above, threads) for s in ("mmap", "pread")]
+    if not (mmap and pread):
+        return ""
+    ratio, overlap = selection.ops(mmap) / selection.ops(pread), selection.overlap(mmap, pread)
+    answer = "not reproduced"
+    if verdict(mmap, pread) == BEHIND:
+        # Their rounds do not overlap: otherwise it is not behind.
+        answer = "reproduced" if ratio * COLLAPSE_FACTOR <= 1 else "reproduced in part"
+    hits = [f"{units.hits(r.hit_ratio)} of {NAME(r.system)}'s" for r in pair
+            if r.hit_ratio is not None]
+    said = [f"{units.words(hits)} reads hit"] if hits else []
+    said += _second_thread(caches, workload, above) if threads == 2 else []
+    return (f"{_case(workload, threads)}, file {above:g}× the budget, mmap's collapse is {answer}:"
+            f" mmap does {units.rate(selection.ops(mmap))}, {units.factor(ratio)} of pread's"
+            f" {units.rate(selection.ops(pread))}{' (their rounds overlap)' if overlap else ''}"
+            f"{''.join(f'; {text}' for text in said)}.")
+
+
+def _second_thread(caches, workload, above):
+    """What it adds to either: a collapse is said to show with threads."""
+    parts = []
+    for system in ("mmap", "pread"):
+        one, two = (caches.row(system, workload, above, threads) for threads in (1, 2))
+        if one and two:
+            gain = units.factor(selection.ops(two) / selection.ops(one))
+            parts.append(f"{gain} with {NAME(system)}")
+    return [f"two threads do, over one, {units.words(parts)}"] if len(parts) == 2 else []
 
 
 def _causes(caches):
@@ -260,7 +304,7 @@ def scan(results):
         leader = _leader([r for r in caches.states if r.measured and r.state == state])
         name = caches_module.state_name(state)
         sentences.append(f"Hot set, {name}: {leader}." if leader else "")
-    sentences.append(_beside_scan(caches))
+    sentences.append(_scanned(caches))
     return [s for s in sentences if s]
 
 
@@ -281,15 +325,19 @@ def _small_queues(falls):
             " little of what is hot.")
 
 
-def _beside_scan(caches):
-    """What each system keeps of its rate when another handle scans."""
+def _scanned(caches):
+    """What each system keeps of its rate when the thread that reads scans the file as well."""
     parts = []
     for system in caches_module.SYSTEMS:
         warm, busy = (caches.state(system, state) for state in ("warm", "scan"))
         if warm and busy:
             kept = units.percent(selection.ops(busy) / selection.ops(warm))
             parts.append(f"{NAME(system)} {kept}")
-    return f"Beside a scan, of the rate without one is left: {units.words(parts)}." if parts else ""
+    if not parts:
+        return ""
+    return ("In turn with a scan, where one thread reads 32 pages of the hot set, then 32 of the"
+            " file, and only the hot set's reads are timed, this is left of their rate without a"
+            f" scan: {units.words(parts)}.")
 
 
 def hit_ratio(results):

@@ -9,20 +9,23 @@ import units
 
 
 def comparison(caches):
+    """What a cache held at the end has a column where the run tells."""
+    told = any(row.held_bytes is not None for row in caches.rows)
     lines = []
     for row in caches.rows:
         name = (f"{caches_module.workload_name(row.workload)},"
                 f" {units.plural(row.threads, 'thread')}, file {row.file_over_budget:g}×:"
                 f" {caches_module.system_name(row.system)}")
-        lines.append(_rate_line(name, row))
-    return tables.table(("reads, file in multiples of the budget", "per second", "hit ratio",
-                         "rounds"), lines, "figures narrow") if lines else None
+        lines.append(_rate_line(name, row, *([units.size(row.held_bytes)] if told else [])))
+    heading = ("reads, file in multiples of the budget", "per second", "hit ratio",
+               *(["of the file held"] if told else []), "rounds")
+    return tables.table(heading, lines, "figures narrow") if lines else None
 
 
-def _rate_line(name, row):
+def _rate_line(name, row, *more):
     if not row.measured:
-        return [name, (tables.not_measured(row.reason), 3)]
-    return [name, _rate(row), units.hits(row.hit_ratio), len(row.rounds)]
+        return [name, (tables.not_measured(row.reason), 3 + len(more))]
+    return [name, _rate(row), units.hits(row.hit_ratio), *more, len(row.rounds)]
 
 
 def _rate(series):

@@ -3,6 +3,7 @@
 
 import copy
 import os
+import re
 import unittest
 
 from case import Case
@@ -14,6 +15,7 @@ import findings_caches
 import fixture
 import fixture_caches
 import results as results_module
+import tables_caches
 import units
 
 DRAWN = ((figure_caches, findings_caches.comparison), (figure_scan, findings_caches.scan),
@@ -108,24 +110,99 @@ class CachesSaid(CachesCase):
             self.assertNotIn(cause.split(":")[0], " ".join(
                 self.compare(**dict(rates, **{system: tuple(other)}))))
 
+    def collapse(self, mmap, pread, hits=(None, None)):
+        """What is said of these rates of Zipfian reads above the budget, by one thread."""
+        rows = [{"system": system, "workload": "zipfian", "file_over_budget": 4, "threads": 1,
+                 "ops_per_second": rates, "hit_ratio": ratio}
+                for system, rates, ratio in zip(("mmap", "pread"), (mmap, pread), hits)]
+        said = findings_caches.comparison(self.run_of({"rows": rows}))
+        return next(s for s in said if "collapse" in s)
+
     def test_the_collapse(self):
         said = findings_caches.comparison(self.run_of(self.full))
-        self.assertIn(
-            "Zipfian, 1 thread, from 0.5× the budget to 4×, these shares of the rate are left:"
-            " pread 7.5 %, mmap 1 %, O_DIRECT + cache 4.7 % and io_uring + cache 16 %. What is"
-            " left of mmap's is 21 % of O_DIRECT + cache's share, and above the budget its rate is"
-            " behind all others: the collapse is reproduced.", said)
+        self.assertEqual([s for s in said if "collapse" in s], [
+            "Zipfian, 1 thread, file 4× the budget, mmap's collapse is reproduced: mmap does 20.0"
+            " K/s, 0.33× of pread's 60.0 K/s; 85.1 % of pread's reads hit.",
+            "Zipfian, 2 threads, file 4× the budget, mmap's collapse is reproduced: mmap does 18.0"
+            " K/s, 0.17× of pread's 108 K/s; 85.1 % of pread's reads hit; two threads do, over one,"
+            " 0.90× with mmap and 1.80× with pread.",
+            "Uniform, 1 thread, file 4× the budget, mmap's collapse is reproduced: mmap does 9.00"
+            " K/s, 0.50× of pread's 18.0 K/s; 85.1 % of pread's reads hit."])
 
-    def test_the_collapse_may_be_partial_or_absent(self):
-        for mapped, words in (
-                ((2e6, 1e5), "is 50 % of pread's share, and above the budget its rate is not behind"
-                             " pread: the collapse is reproduced in part."),
-                ((5e5, 5e4), "is 1.00× of pread's share, and above the budget its rate is behind"
-                             " all others: the collapse is reproduced in part."),
-                ((1e6, 2e5), "is 2.00× of pread's share, and above the budget its rate is not"
-                             " behind pread: the collapse is not reproduced.")):
-            said = " ".join(self.compare(pread=(1e6, 1e5), mmap=mapped))
-            self.assertIn(words, said)
+    def test_the_three_answers_on_the_collapse(self):
+        for mmap, answer, factor in (
+                ([49e3, 50e3, 51e3], "reproduced", "50.0 K/s, 0.50×"),
+                ([49e3, 51e3, 53e3], "reproduced in part", "51.0 K/s, 0.51×"),
+                ([89e3, 90e3, 91e3], "reproduced in part", "90.0 K/s, 0.90×"),
+                ([92e3, 93e3, 94e3], "not reproduced", "93.0 K/s, 0.93×"),
+                ([180e3, 200e3, 220e3], "not reproduced", "200 K/s, 2.00×")):
+            self.assertEqual(self.collapse(mmap, [99e3, 100e3, 101e3], (0.849, 0.851)), (
+                f"Zipfian, 1 thread, file 4× the budget, mmap's collapse is {answer}: mmap does"
+                f" {factor} of pread's 100 K/s; 84.9 % of mmap's and 85.1 % of pread's reads hit."))
+
+    def test_rounds_that_overlap_are_no_collapse(self):
+        self.assertEqual(self.collapse([38e3, 40e3, 99e3], [99e3, 100e3, 101e3]), (
+            "Zipfian, 1 thread, file 4× the budget, mmap's collapse is not reproduced: mmap does"
+            " 40.0 K/s, 0.40× of pread's 100 K/s (their rounds overlap)."))
+
+    def test_a_rate_below_the_budget_is_no_matter_of_the_collapse(self):
+        usual = findings_caches.collapse(self.run_of(self.full).caches, "zipfian", 1)
+        section = copy.deepcopy(self.full)
+        for row in section["rows"]:
+            if row["file_over_budget"] < 4:
+                row["ops_per_second"] = [1e9 if row["system"] == "mmap" else 10]
+        changed = self.run_of(section).caches
+        self.assertEqual(findings_caches.collapse(changed, "zipfian", 1), usual)
+
+    def test_a_second_thread_needs_all_four_rates(self):
+        section = copy.deepcopy(self.full)
+        section["rows"] = [r for r in section["rows"] if (r["system"], r["threads"]) != ("mmap", 1)]
+        said = findings_caches.collapse(self.run_of(section).caches, "zipfian", 2)
+        self.assertTrue(said.endswith("0.17× of pread's 108 K/s; 85.1 % of pread's reads hit."))
+
+    def held(self, budget_bytes=1000, **systems):
+        """What is said of caches that held so many bytes, by system and row above the budget."""
+        rows = [{"system": system, "workload": f"reads {i}", "file_over_budget": 4, "threads": 1,
+                 "ops_per_second": [1e3], "held_bytes": value}
+                for system, values in systems.items() for i, value in enumerate(values)]
+        return findings_caches.held(
+            self.run_of({"budget_bytes": budget_bytes, "rows": rows}).caches)
+
+    def test_what_the_kernels_cache_held(self):
+        said = findings_caches.comparison(self.run_of(self.full))
+        self.assertEqual([s for s in said if "held" in s], [
+            "With a file above the budget the kernel's cache held, beside its budget of 64 MiB:"
+            " pread 0.8 % less to 1.2 % more and mmap 2.0 % to 3.1 % more."])
+
+    def test_whom_what_was_held_favours(self):
+        for systems, words in (
+                ({"pread": [950, 1050.4]}, "pread 5.0 % less to 5.0 % more."),
+                ({"pread": [1051]}, "pread 5.1 % more. Beware: in 1 of 1 row that is over 5 % off,"
+                                    " and there the comparison favours pread over ours."),
+                ({"pread": [1000, 1010], "mmap": [949, 940, 990]},
+                 "pread 0.0 % to 1.0 % more and mmap 6.0 % to 1.0 % less. Beware: in 2 of 5 rows"
+                 " that is over 5 % off, and there the comparison favours ours over mmap."),
+                ({"pread": [4000], "mmap": [900]},
+                 "pread 300.0 % more and mmap 10.0 % less. Beware: in 2 of 2 rows that is over 5 %"
+                 " off, and there the comparison favours pread over ours and ours over mmap.")):
+            said = self.held(**systems)
+            self.assertEqual(said, "With a file above the budget the kernel's cache held, beside"
+                                   f" its budget of 1000 B: {words}")
+
+    def test_where_nobody_told_what_was_held_nothing_is_said(self):
+        for systems in ({"pread": [None], "mmap": [None]}, {"direct_cached": [1000]}, {}):
+            self.assertEqual(self.held(**systems), "")
+        self.assertEqual(self.held(0, pread=[1000]), "")  # the run does not tell the budget
+
+    def test_what_was_held_is_of_measured_rows_above_the_budget(self):
+        section = copy.deepcopy(self.full)
+        killed = [r for r in section["rows"] if r["reason"]]
+        self.assertEqual([r["held_bytes"] for r in killed], [0])
+        usual = findings_caches.held(self.run_of(section).caches)
+        for row in section["rows"]:
+            if row["file_over_budget"] <= 1:
+                row["held_bytes"] = 0
+        self.assertEqual(findings_caches.held(self.run_of(section).caches), usual)
 
     def test_above_the_budget_is_the_largest_file(self):
         section = copy.deepcopy(self.full)
@@ -139,8 +216,8 @@ class CachesSaid(CachesCase):
 
     def test_what_was_not_measured_is_not_compared(self):
         said = " ".join(findings_caches.comparison(self.run_of(self.full)))
-        self.assertIn("Uniform, 1 thread, from 0.5×", said)
-        self.assertNotIn("Uniform, 2 threads, from 0.5×", said)
+        self.assertIn("Uniform, 1 thread, file 4× the budget, mmap's collapse", said)
+        self.assertNotIn("Uniform, 2 threads, file 4× the budget, mmap's collapse", said)
         self.assertIn("Of those reads above the budget, these hit: pread 85.1 %, O_DIRECT + cache"
                       " 88.3 % and io_uring + cache 88.3 %.", said)
 
@@ -167,8 +244,11 @@ class CachesSaid(CachesCase):
             " points, 28.7 points."))
         self.assertIn("S3-FIFO and 2Q let a scan pass through a small queue", said[1])
         self.assertEqual(said[-1], (
-            "Beside a scan, of the rate without one is left: pread 50 %, mmap 10 %, O_DIRECT +"
-            " cache 50 % and io_uring + cache 60 %."))
+            "In turn with a scan, where one thread reads 32 pages of the hot set, then 32 of the"
+            " file, and only the hot set's reads are timed, this is left of their rate without a"
+            " scan: pread 50 %, mmap 10 %, O_DIRECT + cache 50 % and io_uring + cache 60 %."))
+        self.assertIn("Hot set, in turn with a scan: io_uring + cache leads (900 K/s), 1.12× the"
+                      " next, O_DIRECT + cache.", said)
 
     def test_a_small_queue_that_does_not_help_is_not_praised(self):
         section = copy.deepcopy(self.full)
@@ -227,6 +307,22 @@ class CachesShown(CachesCase):
         self.assertIn("200,000 accesses to 20,000 pages", traces)
         self.assertIn("A cache has 64 MiB of memory".lower(), html.lower())
         self.assertIn("the kernel&#x27;s by cgroup v1, limit 79691776 bytes", html)
+
+    def test_what_was_held_has_a_column_where_the_run_tells(self):
+        section = fixture_caches.full()
+        table = tables_caches.comparison(self.run_of(section).caches)
+        lines = [re.sub("<[^>]*>", "|", line) for line in table.split("<tr>")]
+        self.assertIn("|of the file held|", lines[1])
+        row = next(line for line in lines if "Zipfian, 1 thread, file 4×: mmap" in line)
+        self.assertIn("|65.28 MiB|", row)
+        row = next(line for line in lines if "Zipfian, 1 thread, file 0.5×: pread" in line)
+        self.assertIn("|32 MiB|", row)
+        self.assertIn('colspan="4"', table)  # the row that was not measured
+        for row in section["rows"]:
+            del row["held_bytes"]
+        table = tables_caches.comparison(self.run_of(section).caches)
+        self.assertNotIn("held", table)
+        self.assertIn('colspan="3"', table)
 
     def test_the_summary_has_the_ratios(self):
         lead = self.html_of(fixture_caches.full()).split('class="lead">')[1].split("</p>")[0]
@@ -324,6 +420,8 @@ class CachesRefused(Case):
                 ("caches.rows[2].system is missing", put("", "rows", 2, "system")),
                 ("caches.rows[2].hit_ratio is not between 0 and 1", put(85, "rows", 2,
                                                                         "hit_ratio")),
+                ("caches.rows[2].held_bytes is below 0", put(-1, "rows", 2, "held_bytes")),
+                ("caches.rows[2].held_bytes is not a number", put("all", "rows", 2, "held_bytes")),
                 ("caches.rows[2].threads is missing or not above 0", put(0, "rows", 2, "threads")),
                 ("caches.states[1].ops_per_second holds a rate that is not above 0",
                  put([0], "states", 1, "ops_per_second")),

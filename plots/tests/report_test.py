@@ -99,7 +99,7 @@ class Written(Case):
 class Partial(Case):
     def test_nothing_measured_says_so(self):
         html = self.page(fixture.empty())
-        self.assertIn("Nothing was measured in this run.", html)
+        self.assertIn("No row was measured in this run.", html)
         self.assertIn("This run is incomplete", html)
         self.assertNotIn("<img", html)
         self.assertEqual(os.listdir(os.path.join(self.directory, "plots")), [])
@@ -108,7 +108,7 @@ class Partial(Case):
         data = fixture.empty()
         data["rows"] = [row for row in fixture.full()["rows"] if not row["available"]]
         html = self.page(data)
-        self.assertIn("Nothing was measured in this run.", html)
+        self.assertIn("No row was measured in this run.", html)
         self.assertIn("EOPNOTSUPP on this device", html)
 
     def test_one_workload_without_fio_or_extras(self):
@@ -161,7 +161,7 @@ class Partial(Case):
         self.assertNotIn("nan", re.sub(r"base64,[^\"]*", "", html))
 
     def test_a_document_of_the_schema_alone(self):
-        self.assertIn("Nothing was measured", self.page({"schema": results_module.SCHEMA}))
+        self.assertIn("No row was measured", self.page({"schema": results_module.SCHEMA}))
 
     def test_an_unknown_implementation_and_workload_are_shown(self):
         data = fixture.full()
