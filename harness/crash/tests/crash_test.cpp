@@ -13,8 +13,14 @@ namespace pagealloc::crash {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t states_wanted = 2'000;  // a sanitizer looks for other mistakes
-constexpr std::uint64_t seeds_wanted = 30;
+// A sanitizer looks for other mistakes; one for threads costs most, and there is one thread.
+#if defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t states_wanted = 500;
+constexpr std::uint64_t seeds_wanted = 5;
+#else
+constexpr std::uint64_t states_wanted = 2'000;
+constexpr std::uint64_t seeds_wanted = 20;
+#endif
 constexpr std::uint64_t canary_seeds_max = 20;  // those that take more are for the other builds
 constexpr bool counts_faults = false;           // so few seeds need not have seen them all
 #else
