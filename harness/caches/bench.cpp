@@ -112,7 +112,7 @@ struct Bench::Row {
   std::size_t threads;
   std::vector<double> ops_per_second = {};
   std::vector<double> hit_ratios = {};
-  double held_bytes = 0;  // of the file, at the end of the last round
+  std::optional<double> held_bytes = {};  // of the file, at the end of the last round
   std::string reason = {};
 };
 
@@ -153,8 +153,10 @@ std::string Bench::measure_row(Row& row, std::uint32_t round) {
   if (!seconds) return seconds.error();
   const auto ops = static_cast<double>(measured.size() * measured[0].size());
   row.ops_per_second.push_back(ops / *seconds);
-  row.held_bytes = static_cast<double>(std::min(file.bytes(), extent_.budget_bytes));
-  if (const auto resident = file.resident(); uses_kernel_cache(row.system) && resident) {
+  const auto resident = file.resident();
+  if (!uses_kernel_cache(row.system)) {
+    row.held_bytes = static_cast<double>(std::min(file.bytes(), extent_.budget_bytes));
+  } else if (resident) {
     row.held_bytes = *resident * static_cast<double>(file.bytes());
   }
   if (!reads_before) return {};
@@ -199,9 +201,10 @@ json Bench::rows() {
                   {"threads", row.threads},
                   {"ops_per_second", json(row.ops_per_second)},
                   {"hit_ratio", nullptr},
-                  {"held_bytes", row.held_bytes},
+                  {"held_bytes", nullptr},
                   {"reason", row.reason}};
     if (row.ops_per_second.empty() && row.reason.empty()) entry["reason"] = interrupted_text;
+    if (row.held_bytes) entry["held_bytes"] = *row.held_bytes;
     if (!row.hit_ratios.empty()) {
       entry["hit_ratio"] = std::accumulate(row.hit_ratios.begin(), row.hit_ratios.end(), 0.0) /
                            static_cast<double>(row.hit_ratios.size());
