@@ -191,10 +191,8 @@ int main(int argc, char** argv) {
   app.add_option("--dir", arguments.plan.directory,
                  "Where the measured files lie: on the disk in question (default: --out)")
       ->check(CLI::ExistingDirectory);
-  auto* quick_flag =
-      app.add_flag("--quick", quick, "Four rounds of fewer rows: about two minutes");
-  app.add_flag("--full", full, "40 minutes; cold reads under a memory limit")
-      ->excludes(quick_flag);
+  auto* quick_flag = app.add_flag("--quick", quick, "Four rounds of fewer rows: about two minutes");
+  app.add_flag("--full", full, "40 minutes; cold reads under a memory limit")->excludes(quick_flag);
   app.add_option("--page-size", arguments.plan.page_bytes, "512 to 65536, a power of two")
       ->check(CLI::IsMember({512, 1024, 2048, 4096, 8192, 16384, 32768, 65536}))
       ->capture_default_str();
