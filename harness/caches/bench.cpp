@@ -309,6 +309,7 @@ json Bench::measure() {
   if (limit_) result["limit"] = limit_->describe();
   result["rows"] = rows();
   result["hit_cost"] = hit_cost();
+  note(result["hit_cost"].value("reason", ""));
   result["scaling"] = scaling();
   result["states"] = states();
   result["scan"] = scan();
