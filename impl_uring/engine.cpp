@@ -172,16 +172,18 @@ void Engine::fill(io_uring_sqe& sqe, const Op& op) const noexcept {
   sqe.addr = reinterpret_cast<std::uintptr_t>(whole.iov_base);
   sqe.len = static_cast<std::uint32_t>(whole.iov_len);
   sqe.opcode = reads ? IORING_OP_READ : IORING_OP_WRITE;
-  if (const int buffer = buffer_of(op.frame); buffer >= 0) {
+  if (const int buffer = buffer_of(whole); buffer >= 0) {
     sqe.opcode = reads ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
     sqe.buf_index = static_cast<std::uint16_t>(buffer);
   }
 }
 
-int Engine::buffer_of(const std::byte* address) const noexcept {
+int Engine::buffer_of(const iovec& block) const noexcept {
+  const auto* const first = static_cast<const std::byte*>(block.iov_base);
   for (std::size_t i = 0; i < registered_.size(); ++i) {
-    const auto* const first = static_cast<const std::byte*>(registered_[i].iov_base);
-    if (address >= first && address < first + registered_[i].iov_len) return static_cast<int>(i);
+    const auto* const begin = static_cast<const std::byte*>(registered_[i].iov_base);
+    const std::byte* const end = begin + registered_[i].iov_len;
+    if (first >= begin && first + block.iov_len <= end) return static_cast<int>(i);
   }
   return -1;
 }

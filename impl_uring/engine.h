@@ -29,7 +29,7 @@ class Engine final : public IoEngine {
  private:
   void queue(Op& op) noexcept;
   void fill(io_uring_sqe& sqe, const Op& op) const noexcept;
-  int buffer_of(const std::byte* address) const noexcept;
+  int buffer_of(const iovec& block) const noexcept;
   void collect() noexcept;
   void step(Op& op, std::int32_t result) noexcept;
   void step_sync(std::int32_t result) noexcept;

@@ -32,7 +32,7 @@ enum class Eviction : std::uint8_t { clock, lru, s3_fifo, two_q };
 struct CacheOptions {
   std::uint64_t bytes = 0;  ///< of frames, shared by all handles; 0: no cache
   Eviction eviction = Eviction::s3_fifo;
-  std::uint32_t readahead_bytes = 1U << 20;  ///< the farthest; 0: none
+  std::uint32_t readahead_bytes = 2U << 20;  ///< the farthest; 0: none
   std::uint32_t cluster_bytes = 0;  ///< a miss reads its neighbours too, up to this; 0: none
 };
 

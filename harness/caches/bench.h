@@ -49,9 +49,12 @@ class Bench {
 
  private:
   struct Row;
+  struct Team;
   nlohmann::json rows();
   std::string measure_row(Row& row, std::uint32_t round);
   nlohmann::json hit_cost();
+  void open_team(Team& team);
+  void measure_team(Team& team, std::uint32_t round);
   nlohmann::json scaling();
   nlohmann::json states();
   nlohmann::json scan();
@@ -61,6 +64,8 @@ class Bench {
   const Scratch& file_of(const Row& row) const;
   void end();
   void note(const std::string& reason);
+  /// What is read where all reads shall be hits.
+  std::uint64_t hot_pages() const { return cache_pages() / 2; }
   std::uint64_t cache_pages() const { return extent_.budget_bytes / page_bytes_; }
 
   const Files& files_;

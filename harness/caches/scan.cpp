@@ -89,7 +89,7 @@ std::expected<Seen, std::string> see(Reader& reader, const Scratch& file,
 }  // namespace
 
 json Bench::states() {
-  const auto hot = hot_pages_of(file_, cache_pages() / 2);
+  const auto hot = hot_pages_of(file_, hot_pages());
   json list = json::array();
   for (const State state : {State::warm, State::half_warm, State::scan}) {
     std::vector<std::vector<double>> rates(std::size(systems)), hits(std::size(systems));
@@ -145,7 +145,7 @@ std::expected<std::vector<double>, std::string> Bench::scan_line(const Options& 
   if (!reader) return std::unexpected(reader.error());
   auto scanner = reader->scanner();
   if (!scanner) return std::unexpected(scanner.error());
-  const auto hot = hot_pages_of(file_, cache_pages() / 2);
+  const auto hot = hot_pages_of(file_, hot_pages());
   Random random(seed);
   std::uint64_t hits = 0;
   const auto read_hot = [&] {
@@ -181,7 +181,7 @@ std::expected<std::vector<double>, std::string> Bench::scan_line(const Options& 
 }
 
 json Bench::scan() {
-  const std::uint64_t hot = cache_pages() / 2;
+  const std::uint64_t hot = hot_pages();
   const std::uint64_t step_reads = hot / 4;
   json result = {{"hot_pages", hot},
                  {"cache_pages", cache_pages()},

@@ -120,18 +120,22 @@ Cache::Miss Cache::miss(PageId page, Transfer& load, std::vector<Use>& uses) noe
   return {Miss::Kind::fresh, frame};
 }
 
-Cache::Claimed Cache::claim_ahead(PageId page, Transfer& load, std::vector<Use>& uses) noexcept {
+bool Cache::claim_ahead(PageId first, std::size_t pages, Transfer& load,
+                        std::vector<FrameId>& claimed, std::vector<Use>& uses) noexcept {
   const std::lock_guard lock(mutex_);
   apply(uses);
-  if (table_->find(page) != no_frame) return {.there = true};
-  if (filling_ahead_ >= frames() / 4) return {};
-  const FrameId frame = take_frame();
-  if (frame == no_frame) return {};
-  enter(frame, page, false, load);  // nobody has asked for it: it is not back yet
-  ahead_[frame] = {.unused = true, .filling = true};
-  ++filling_ahead_;
-  ++counters_.ahead;
-  return {.frame = frame};
+  for (PageId page = first; page < first + pages; ++page) {
+    if (table_->find(page) != no_frame) return true;
+    if (filling_ahead_ >= frames() / 4) return false;
+    const FrameId frame = take_frame();
+    if (frame == no_frame) return false;
+    enter(frame, page, false, load);  // nobody has asked for it: it is not back yet
+    ahead_[frame] = {.unused = true, .filling = true};
+    ++filling_ahead_;
+    ++counters_.ahead;
+    claimed.push_back(frame);
+  }
+  return false;
 }
 
 void Cache::enter(FrameId frame, PageId page, bool remembered, Transfer& load) noexcept {
@@ -140,12 +144,14 @@ void Cache::enter(FrameId frame, PageId page, bool remembered, Transfer& load) n
   loads_[frame] = &load;
 }
 
-void Cache::publish(FrameId frame, std::uint32_t holds) noexcept {
+void Cache::publish(std::span<const FrameId> filled) noexcept {
   const std::lock_guard lock(mutex_);
-  loads_[frame] = nullptr;
-  if (ahead_[frame].filling) --filling_ahead_;
-  ahead_[frame].filling = false;
-  if (table_->publish(frame, holds)) reclaim(frame);
+  for (const FrameId frame : filled) {
+    loads_[frame] = nullptr;
+    if (ahead_[frame].filling) --filling_ahead_;
+    ahead_[frame].filling = false;
+    if (table_->publish(frame)) reclaim(frame);
+  }
 }
 
 void Cache::give_up(FrameId frame) noexcept {
@@ -207,7 +213,7 @@ void Cache::put(FrameId frame, PageId page, bool dirty, std::vector<Use>& uses) 
   }
   table_->enter(frame, page);
   set_dirty(frame, dirty);
-  [[maybe_unused]] const bool ended = table_->publish(frame, 0);
+  [[maybe_unused]] const bool ended = table_->publish(frame);
   assert(!ended);
 }
 

@@ -68,15 +68,13 @@ class Cache {
   };
   /// `load` is who will read it.
   Miss miss(PageId page, Transfer& load, std::vector<Use>& uses) noexcept;
-  /// For readahead: claims a frame for a page that is nowhere. `there`: it is somewhere; no frame
-  /// otherwise: none can be had, or enough are being filled already.
-  struct Claimed {
-    FrameId frame = no_frame;
-    bool there = false;
-  };
-  Claimed claim_ahead(PageId page, Transfer& load, std::vector<Use>& uses) noexcept;
-  /// What was read has arrived, with so many holds.
-  void publish(FrameId frame, std::uint32_t holds) noexcept;
+  /// For readahead: claims frames for these pages, which are appended to `claimed`, up to the first
+  /// page that is somewhere already (true), or for which none can be had, or enough are being
+  /// filled already.
+  bool claim_ahead(PageId first, std::size_t pages, Transfer& load, std::vector<FrameId>& claimed,
+                   std::vector<Use>& uses) noexcept;
+  /// What was read has arrived. Who waits for it holds it already.
+  void publish(std::span<const FrameId> filled) noexcept;
   /// It has not; or a staged frame is not needed after all.
   void give_up(FrameId frame) noexcept;
 

@@ -14,7 +14,9 @@ class Clock final : public Replacement {
     used_[frame] = 0;
     ring_.push(frame);
   }
-  void touch(FrameId frame) noexcept override { used_[frame] = 1; }
+  void touch(FrameId frame) noexcept override {
+    if (used_[frame] == 0) used_[frame] = 1;  // written once: other processors may be reading it
+  }
   void rename(FrameId from, FrameId to) noexcept override {
     ring_.rename(from, to);
     used_[to] = used_[from];

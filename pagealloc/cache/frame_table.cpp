@@ -105,9 +105,7 @@ FrameId FrameTable::find(PageId page) const noexcept {
 }
 
 void FrameTable::hold(FrameId frame) noexcept {
-  [[maybe_unused]] const std::uint32_t before =
-      slots_[frame].state.fetch_add(1, std::memory_order_acquire);
-  assert((before & claimed_bit) == 0);
+  slots_[frame].state.fetch_add(1, std::memory_order_acquire);
 }
 
 bool FrameTable::claim(FrameId frame) noexcept {
@@ -147,11 +145,11 @@ void FrameTable::leave(FrameId frame) noexcept {
 }
 
 // One step: nobody may find it readable and unheld in between.
-bool FrameTable::publish(FrameId frame, std::uint32_t holds) noexcept {
+bool FrameTable::publish(FrameId frame) noexcept {
   const std::uint32_t before =
-      slots_[frame].state.fetch_add(holds - claimed_bit, std::memory_order_acq_rel);
+      slots_[frame].state.fetch_and(~claimed_bit, std::memory_order_acq_rel);
   assert((before & claimed_bit) != 0);
-  return holds == 0 && before == (claimed_bit | detached_bit);
+  return before == (claimed_bit | detached_bit);
 }
 
 bool FrameTable::detach(FrameId frame) noexcept {

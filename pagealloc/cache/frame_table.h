@@ -51,7 +51,7 @@ class FrameTable {
 
   /// Where is the page, readable or on its way? Else no_frame.
   FrameId find(PageId page) const noexcept;
-  /// One more hold on a frame that can be held.
+  /// One more hold on a frame that can be held, or that the caller is filling.
   void hold(FrameId frame) noexcept;
   /// Takes a frame in some page's place that nobody holds, for itself; false when somebody does.
   bool claim(FrameId frame) noexcept;
@@ -61,8 +61,8 @@ class FrameTable {
   void enter(FrameId frame, PageId page) noexcept;
   /// A claimed frame gives its page's place up, if it has one.
   void leave(FrameId frame) noexcept;
-  /// A claimed frame can be held, and is, so many times. True: reclaim() it.
-  [[nodiscard]] bool publish(FrameId frame, std::uint32_t holds) noexcept;
+  /// A claimed frame can be held from now on. True: reclaim() it.
+  [[nodiscard]] bool publish(FrameId frame) noexcept;
   /// A frame gives its page's place up, and ends with its last hold, or when it is published and
   /// has none. True: reclaim() it.
   [[nodiscard]] bool detach(FrameId frame) noexcept;

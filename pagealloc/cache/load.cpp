@@ -93,9 +93,9 @@ PageId File::read_along(Load& load, PageId page) noexcept {
   const PageId cluster = page - page % cluster_pages_;
   PageId first = page;
   for (; first > cluster; --first) {
-    const Cache::Claimed claimed = cache_->claim_ahead(first - 1, load, uses_);
-    if (claimed.frame == no_frame) break;
-    load.frames.push_back(claimed.frame);
+    const std::size_t before = load.frames.size();
+    (void)cache_->claim_ahead(first - 1, 1, load, load.frames, uses_);
+    if (load.frames.size() == before) break;
   }
   std::ranges::reverse(load.frames);
   (void)extend(load, page + 1, static_cast<std::uint32_t>(cluster + cluster_pages_ - 1 - page));
@@ -104,15 +104,12 @@ PageId File::read_along(Load& load, PageId page) noexcept {
 
 /// As many of these pages as can be had one after the other.
 File::Extent File::extend(Load& load, PageId first, std::uint32_t pages) noexcept {
-  const std::uint64_t end = std::min<std::uint64_t>(first + pages, this->pages());
-  Extent extent{.next = first, .there = false};
-  for (; extent.next < end && load.frames.size() < load.frames.capacity(); ++extent.next) {
-    const Cache::Claimed claimed = cache_->claim_ahead(extent.next, load, uses_);
-    extent.there = claimed.there;
-    if (claimed.frame == no_frame) break;
-    load.frames.push_back(claimed.frame);
-  }
-  return extent;
+  if (first >= this->pages()) return {.next = first, .there = false};
+  const std::size_t before = load.frames.size();
+  const std::uint64_t room = std::min<std::uint64_t>(load.frames.capacity() - before, pages);
+  const std::uint64_t count = std::min(room, this->pages() - first);
+  const bool there = cache_->claim_ahead(first, count, load, load.frames, uses_);
+  return {.next = first + (load.frames.size() - before), .there = there};
 }
 
 void File::begin_load(Load& load, PageId first) noexcept {
@@ -171,7 +168,6 @@ void File::loaded(Load& load) noexcept {
   --under_way_;
   chained_ -= std::exchange(load.chained, 0);
   if (load.result != Errc::ok) return fail(load);
-  for (const FrameId frame : load.frames) cache_->publish(frame, 1);
   while (!load.waiting.empty()) {
     Op& op = load.waiting.pop();
     const FrameId frame = load.frames[op.page - load.page];
@@ -180,7 +176,7 @@ void File::loaded(Load& load) noexcept {
     op.frame = cache_->table().memory_of(frame);
     finish(op, {});
   }
-  for (const FrameId frame : load.frames) cache_->unpin(frame);
+  cache_->publish(load.frames);
   (load.wide ? idle_wide_ : idle_).push_back(&load);
 }
 

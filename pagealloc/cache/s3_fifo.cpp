@@ -32,7 +32,8 @@ class S3Fifo final : public Replacement {
   }
 
   void touch(FrameId frame) noexcept override {
-    entries_[frame].uses = std::min<std::uint8_t>(entries_[frame].uses + 1, uses_max);
+    // What is used most is not written to any more: processors need not pass it to and fro.
+    if (entries_[frame].uses < uses_max) ++entries_[frame].uses;
   }
 
   void rename(FrameId from, FrameId to) noexcept override {

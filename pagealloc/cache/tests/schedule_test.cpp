@@ -255,9 +255,10 @@ class World final : os::Background {
   /// Submits them together.
   bool carry_out(PageFile& file, std::initializer_list<Op*> ops) {
     std::array<Op*, 2> done{};
-    std::size_t back = 0;
-    if (file.submit({ops.begin(), ops.size()}) != ops.size()) fail("a batch was not taken whole");
-    while (back < ops.size() && !failure_) back += file.reap(done, 1);
+    const std::size_t taken = file.submit({ops.begin(), ops.size()});
+    if (taken != ops.size()) fail("a batch was not taken whole");
+    // All of them, even after a failure: they live on this stack.
+    for (std::size_t back = 0; back < taken;) back += file.reap(done, 1);
     for (const Op* op : ops) {
       if (op->result != Errc::ok && !failure_) fail(error_of(file, *op).text());
     }
