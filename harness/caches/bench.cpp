@@ -3,16 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <numeric>
 
+#include "harness/caches/orders.h"
 #include "harness/campaign.h"
-#include "harness/sequence.h"
-#include "harness/under_test.h"
 #include "harness/workload.h"
-#include "pagealloc/cache/trace.h"
 #include "pagealloc/os/device_reads.h"
-#include "pagealloc/random.h"
 
 namespace pagealloc::harness::caches {
 
@@ -28,31 +24,35 @@ constexpr std::uint64_t beside_bytes = 512U << 10;
 constexpr std::uint64_t hit_passes = 32;
 constexpr std::uint64_t miss_passes = 4;
 
-enum class Pattern : std::uint8_t { zipfian, uniform, sequential };
-constexpr std::array pattern_names = {"zipfian", "uniform", "sequential"};
-
-/// For each thread as many pages as follow from `reads`, all from the first `pages` of the file.
-std::vector<std::vector<PageId>> orders_of(Pattern pattern, std::uint64_t pages,
-                                           std::uint64_t reads, std::size_t threads,
-                                           std::uint64_t seed) {
-  std::vector<std::vector<PageId>> orders(threads);
-  if (pattern == Pattern::sequential) {
-    for (std::size_t thread = 0; thread < threads; ++thread) {
-      for (std::uint64_t i = 0; i < reads; ++i) {
-        orders[thread].push_back((i + thread * pages / threads) % pages);
-      }
-    }
-    return orders;
-  }
-  // One trace dealt out, so that the threads agree on which pages are hot.
-  const auto trace = cache::make_trace(
-      pattern == Pattern::zipfian ? cache::Pattern::zipfian : cache::Pattern::uniform, pages,
-      reads * threads, seed);
-  for (std::size_t i = 0; i < trace.size(); ++i) orders[i % threads].push_back(trace[i]);
-  return orders;
+/// Why hits on such files cannot be told from misses: a file system may have no device, or none
+/// that the kernel counts for it. Empty: they can, in both ways of asking.
+std::string why_hits_are_unknown(const Scratch& file) {
+  if (auto cold = file.make_cold(); !cold) return cold.error();
+  const auto bytes = os::device_read_bytes();
+  if (!bytes) return "not available here: /proc/self/io cannot be read";
+  const long blocks = os::thread_read_blocks();
+  if (auto warm = file.make_warm(); !warm) return warm.error();
+  constexpr std::uint64_t block_bytes = 512;
+  const auto by_thread =
+      static_cast<std::uint64_t>(os::thread_read_blocks() - blocks) * block_bytes;
+  const std::uint64_t by_process = os::device_read_bytes().value_or(*bytes) - *bytes;
+  if (std::min(by_thread, by_process) >= file.bytes()) return {};
+  return fmt::format(
+      "not available here: of {} bytes read from this file system the kernel has counted {}",
+      file.bytes(), std::min(by_thread, by_process));
 }
 
 }  // namespace
+
+void Measured::describe(json& entry) const {
+  entry["ops_per_second"] = ops_per_second;
+  entry["hit_ratio"] = nullptr;
+  if (!hit_ratios.empty()) {
+    entry["hit_ratio"] = std::accumulate(hit_ratios.begin(), hit_ratios.end(), 0.0) /
+                         static_cast<double>(hit_ratios.size());
+  }
+  entry["reason"] = ops_per_second.empty() && reason.empty() ? interrupted_text : reason;
+}
 
 std::expected<Files, std::string> make_files(const std::string& directory,
                                              std::uint64_t budget_bytes, std::uint32_t page_bytes,
@@ -78,7 +78,8 @@ Bench::Bench(const Files& files, const Extent& extent, Progress& progress)
       file_(files.four),
       extent_(extent),
       progress_(progress),
-      page_bytes_(static_cast<std::uint32_t>(file_.bytes() / file_.pages())) {
+      page_bytes_(static_cast<std::uint32_t>(file_.bytes() / file_.pages())),
+      hits_reason_(why_hits_are_unknown(files.half)) {
   auto limit = MemoryLimit::make(extent.budget_bytes + beside_bytes);
   if (limit) {
     limit_.emplace(std::move(*limit));
@@ -110,10 +111,8 @@ struct Bench::Row {
   Pattern pattern;
   double file_over_budget;
   std::size_t threads;
-  std::vector<double> ops_per_second = {};
-  std::vector<double> hit_ratios = {};
+  Measured measured = {};
   std::optional<double> held_bytes = {};  // of the file, at the end of the last round
-  std::string reason = {};
 };
 
 const Scratch& Bench::file_of(const Row& row) const {
@@ -137,8 +136,7 @@ std::string Bench::measure_row(Row& row, std::uint32_t round) {
     measured.emplace_back(middle, order.end());
     order.erase(middle, order.end());
   }
-  std::vector<std::vector<PageId>> each(1, std::vector<PageId>(fits ? pages : 0));
-  std::iota(each[0].begin(), each[0].end(), PageId{0});
+  const std::vector<std::vector<PageId>> each{each_of(fits ? pages : 0)};
   if (std::string reason = begin(row.system, file); !reason.empty()) return reason;
   auto reader = Reader::open(file,
                              options_of(row.system, file, extent_.budget_bytes,
@@ -148,21 +146,21 @@ std::string Bench::measure_row(Row& row, std::uint32_t round) {
   for (const auto& orders : {each, before}) {  // what fits is all there before it counts
     if (auto warm = reader->read(orders); !warm) return warm.error();
   }
-  const auto reads_before = os::device_read_bytes();
+  const std::uint64_t reads_before = os::device_read_bytes().value_or(0);
   const auto seconds = reader->read(measured);
   if (!seconds) return seconds.error();
   const auto ops = static_cast<double>(measured.size() * measured[0].size());
-  row.ops_per_second.push_back(ops / *seconds);
+  row.measured.ops_per_second.push_back(ops / *seconds);
   const auto resident = file.resident();
   if (!uses_kernel_cache(row.system)) {
     row.held_bytes = static_cast<double>(std::min(file.bytes(), extent_.budget_bytes));
   } else if (resident) {
     row.held_bytes = *resident * static_cast<double>(file.bytes());
   }
-  if (!reads_before) return {};
+  if (!hits_reason_.empty()) return {};
   const auto missed =
-      static_cast<double>(os::device_read_bytes().value_or(0) - *reads_before) / page_bytes_;
-  row.hit_ratios.push_back(std::clamp(1 - missed / ops, 0.0, 1.0));
+      static_cast<double>(os::device_read_bytes().value_or(0) - reads_before) / page_bytes_;
+  row.measured.hit_ratios.push_back(std::clamp(1 - missed / ops, 0.0, 1.0));
   return {};
 }
 
@@ -187,10 +185,10 @@ json Bench::rows() {
       progress_.step(fmt::format("caches/{}/{}",
                                  pattern_names[static_cast<std::size_t>(row.pattern)],
                                  name_of(row.system)));
-      if (!row.reason.empty() || interrupted) continue;
-      row.reason = measure_row(row, round);
+      if (!row.measured.reason.empty() || interrupted) continue;
+      row.measured.reason = measure_row(row, round);
       end();
-      note(row.reason);
+      note(row.measured.reason);
     }
   }
   json list = json::array();
@@ -199,128 +197,10 @@ json Bench::rows() {
                   {"workload", pattern_names[static_cast<std::size_t>(row.pattern)]},
                   {"file_over_budget", row.file_over_budget},
                   {"threads", row.threads},
-                  {"ops_per_second", json(row.ops_per_second)},
-                  {"hit_ratio", nullptr},
-                  {"held_bytes", nullptr},
-                  {"reason", row.reason}};
-    if (row.ops_per_second.empty() && row.reason.empty()) entry["reason"] = interrupted_text;
+                  {"held_bytes", nullptr}};
     if (row.held_bytes) entry["held_bytes"] = *row.held_bytes;
-    if (!row.hit_ratios.empty()) {
-      entry["hit_ratio"] = std::accumulate(row.hit_ratios.begin(), row.hit_ratios.end(), 0.0) /
-                           static_cast<double>(row.hit_ratios.size());
-    }
+    row.measured.describe(entry);
     list.push_back(std::move(entry));
-  }
-  return list;
-}
-
-// --- What a hit costs ---------------------------------------------------------------------------
-
-json Bench::hit_cost() {
-  const std::uint64_t pages = hot_pages();
-  const std::uint64_t budget = extent_.budget_bytes;
-  auto mapped = Reader::open(file_, options_of(System::mmap, file_, budget), 1);
-  auto cached = Reader::open(file_, options_of(System::direct_cached, file_, budget), 1);
-  for (const auto* reader : {&mapped, &cached}) {
-    if (!*reader) return {{"reason", reader->error()}};
-  }
-  std::vector<double> peek_ns, cached_ns;
-  for (std::uint32_t round = 0; round < std::max(3U, extent_.rounds) && !interrupted; ++round) {
-    progress_.step("caches/hit cost");
-    const auto orders = orders_of(Pattern::uniform, pages, 8 * pages, 1, round + 1);
-    std::vector<PageId> each(pages);
-    std::iota(each.begin(), each.end(), PageId{0});
-    std::uint64_t sum = 0;
-    std::uint64_t expected = 0;
-    for (const PageId page : each) sum += sum_of({mapped->file().peek(page), page_bytes_});
-    if (auto warm = cached->read({each}); !warm) return {{"reason", warm.error()}};
-    const auto reads = static_cast<double>(orders[0].size());
-    os::Kernel& kernel = file_.kernel();
-    std::uint64_t start_ns = kernel.now_ns();
-    for (const PageId page : orders[0]) {
-      sum += sum_of({mapped->file().peek(page), page_bytes_}) - page_sum(page, page_bytes_);
-    }
-    peek_ns.push_back(static_cast<double>(kernel.now_ns() - start_ns) / reads);
-    for (const PageId page : each) expected += page_sum(page, page_bytes_);
-    if (sum != expected) {
-      wrong_bytes_ = true;
-      return {{"reason", fmt::format("peek: {}", wrong_bytes_text)}};
-    }
-    start_ns = kernel.now_ns();
-    for (const PageId page : orders[0]) {
-      if (auto good = cached->read_one(page); !good) return {{"reason", good.error()}};
-    }
-    cached_ns.push_back(static_cast<double>(kernel.now_ns() - start_ns) / reads);
-  }
-  if (interrupted) return {{"reason", interrupted_text}};
-  return {{"peek_ns", json(peek_ns)}, {"cached_ns", json(cached_ns)}};
-}
-
-// --- Many handles -------------------------------------------------------------------------------
-
-struct Bench::Team {
-  System system;
-  std::size_t handles;
-  std::optional<Reader> reader = {};
-  std::vector<double> one = {}, many = {};  // reads per second
-  std::string reason = {};
-};
-
-void Bench::open_team(Team& team) {
-  Options options = options_of(team.system, file_, extent_.budget_bytes);
-  // Eight times the cache may be more than may be locked.
-  if (team.system == System::uring_cached) options.registered_buffers = false;
-  auto reader = Reader::open(file_, options, team.handles);
-  if (!reader) {
-    team.reason = reader.error();
-    return;
-  }
-  std::vector<PageId> each(hot_pages());
-  std::iota(each.begin(), each.end(), PageId{0});
-  if (auto warm = reader->read({each}); !warm) team.reason = warm.error();
-  team.reader.emplace(std::move(*reader));
-}
-
-/// One thread, then all: the same number of reads, so that waking the threads costs both the same.
-void Bench::measure_team(Team& team, std::uint32_t round) {
-  const std::uint64_t reads = std::max<std::uint64_t>(64 * hot_pages(), 1U << 17);
-  for (const std::size_t threads : {std::size_t{1}, team.handles}) {
-    const auto orders =
-        orders_of(Pattern::uniform, hot_pages(), reads / threads, threads, round + 1);
-    const auto took = team.reader->read(orders);
-    if (!took) team.reason = took.error();
-    if (!took) return;
-    (threads == 1 ? team.one : team.many).push_back(static_cast<double>(reads) / *took);
-  }
-}
-
-json Bench::scaling() {
-  std::vector<Team> teams;
-  for (const std::size_t handles : {std::size_t{2}, std::size_t{8}}) {
-    // A map's readers share nothing that is written: what they gain is what the processors can
-    // give. That changes from second to second on a shared machine, so all are measured in turn.
-    for (const System system : {System::mmap, System::direct_cached, System::uring_cached}) {
-      teams.push_back({system, handles});
-    }
-  }
-  for (Team& team : teams) open_team(team);
-  for (std::uint32_t round = 0; round < 2 * extent_.rounds + 1; ++round) {
-    progress_.step("caches/scaling");
-    for (std::size_t i = 0; i < teams.size(); ++i) {
-      Team& team = teams[(i + round) % teams.size()];
-      if (interrupted) team.reason = interrupted_text;
-      if (team.reason.empty()) measure_team(team, round);
-    }
-  }
-  json list = json::array();
-  for (const Team& team : teams) {
-    note(team.reason);
-    const bool measured = team.reason.empty();
-    list.push_back({{"system", name_of(team.system)},
-                    {"handles", team.handles},
-                    {"one", measured ? json(team.one) : json::array()},
-                    {"many", measured ? json(team.many) : json::array()},
-                    {"reason", team.reason}});
   }
   return list;
 }

@@ -35,6 +35,25 @@ std::expected<Files, std::string> make_files(const std::string& directory,
                                              std::uint64_t budget_bytes, std::uint32_t page_bytes,
                                              Progress& progress);
 
+/// One round after the other of the same reads.
+struct Measured {
+  std::vector<double> ops_per_second = {};
+  std::vector<double> hit_ratios = {};  ///< none where the kernel does not count what was read
+  std::string reason = {};              ///< why there are no more rounds
+
+  /// Adds them to what is said of these reads.
+  void describe(nlohmann::json& entry) const;
+};
+
+/// Of the cache of a hot set: all of it is there, half of it, or a scan runs through.
+enum class State : std::uint8_t { warm, half_warm, scan };
+
+/// What the readers of the hot set saw.
+struct Seen {
+  double ops_per_second;
+  double hit_ratio;
+};
+
 /// Not thread safe.
 class Bench {
  public:
@@ -56,6 +75,8 @@ class Bench {
   void open_team(Team& team);
   void measure_team(Team& team, std::uint32_t round);
   nlohmann::json scaling();
+  std::expected<Seen, std::string> measure_state(System system, const std::vector<PageId>& hot,
+                                                 State state, std::uint32_t round);
   nlohmann::json states();
   nlohmann::json scan();
   std::expected<std::vector<double>, std::string> scan_line(const Options& options, System system);
@@ -75,6 +96,7 @@ class Bench {
   std::uint32_t page_bytes_;
   std::optional<MemoryLimit> limit_;
   std::string limit_reason_;
+  std::string hits_reason_;  // why hits cannot be told from misses; empty: they can
   bool wrong_bytes_ = false;
 };
 

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "harness/caches/bench.h"
 #include "harness/campaign.h"
@@ -34,12 +33,6 @@ std::vector<PageId> draw(const std::vector<PageId>& pages, std::uint64_t reads, 
   return drawn;
 }
 
-struct Seen {
-  double ops_per_second;
-  double hit_ratio;
-};
-
-enum class State : std::uint8_t { warm, half_warm, scan };
 constexpr const char* state_names[] = {"warm", "half_warm", "scan"};
 
 /// What is read of the hot set from now on.
@@ -88,41 +81,41 @@ std::expected<Seen, std::string> see(Reader& reader, const Scratch& file,
 
 }  // namespace
 
+std::expected<Seen, std::string> Bench::measure_state(System system, const std::vector<PageId>& hot,
+                                                      State state, std::uint32_t round) {
+  if (const std::string reason = begin(system, file_); !reason.empty()) {
+    return std::unexpected(reason);
+  }
+  auto reader = Reader::open(file_, options_of(system, file_, extent_.budget_bytes), 1);
+  if (!reader) return std::unexpected(reader.error());
+  return see(*reader, file_, hot, state, round);
+}
+
 json Bench::states() {
   const auto hot = hot_pages_of(file_, hot_pages());
   json list = json::array();
   for (const State state : {State::warm, State::half_warm, State::scan}) {
-    std::vector<std::vector<double>> rates(std::size(systems)), hits(std::size(systems));
-    std::vector<std::string> reasons(std::size(systems));
+    std::vector<Measured> measured(std::size(systems));
     for (std::uint32_t round = 0; round < extent_.rounds; ++round) {
       for (std::size_t turn = 0; turn < std::size(systems); ++turn) {
         const std::size_t i = (turn + round) % std::size(systems);
         progress_.step(fmt::format("caches/{}", state_names[static_cast<std::size_t>(state)]));
-        if (!reasons[i].empty() || interrupted) continue;
-        reasons[i] = begin(systems[i], file_);
-        auto reader = Reader::open(file_, options_of(systems[i], file_, extent_.budget_bytes), 1);
-        if (reasons[i].empty() && !reader) reasons[i] = reader.error();
-        if (reasons[i].empty()) {
-          const auto seen = see(*reader, file_, hot, state, round);
-          if (!seen) reasons[i] = seen.error();
-          if (seen) rates[i].push_back(seen->ops_per_second);
-          if (seen) hits[i].push_back(seen->hit_ratio);
-        }
+        if (!measured[i].reason.empty() || interrupted) continue;
+        const auto seen = measure_state(systems[i], hot, state, round);
         end();
-        note(reasons[i]);
+        if (!seen) {
+          measured[i].reason = seen.error();
+          note(seen.error());
+          continue;
+        }
+        measured[i].ops_per_second.push_back(seen->ops_per_second);
+        if (hits_reason_.empty()) measured[i].hit_ratios.push_back(seen->hit_ratio);
       }
     }
     for (std::size_t i = 0; i < std::size(systems); ++i) {
-      if (rates[i].empty() && reasons[i].empty()) reasons[i] = interrupted_text;
       json entry = {{"system", name_of(systems[i])},
-                    {"state", state_names[static_cast<std::size_t>(state)]},
-                    {"ops_per_second", rates[i]},
-                    {"hit_ratio", nullptr},
-                    {"reason", reasons[i]}};
-      if (!hits[i].empty()) {
-        entry["hit_ratio"] = std::accumulate(hits[i].begin(), hits[i].end(), 0.0) /
-                             static_cast<double>(hits[i].size());
-      }
+                    {"state", state_names[static_cast<std::size_t>(state)]}};
+      measured[i].describe(entry);
       list.push_back(std::move(entry));
     }
   }
@@ -139,6 +132,7 @@ constexpr std::size_t steps_around = 8;  // before the scan, and after it
 /// hot set, so that the policies see the same accesses in the same order.
 std::expected<std::vector<double>, std::string> Bench::scan_line(const Options& options,
                                                                  System system) {
+  if (!hits_reason_.empty()) return std::unexpected(hits_reason_);
   if (const std::string reason = begin(system, file_); !reason.empty())
     return std::unexpected(reason);
   auto reader = Reader::open(file_, options, 1);
