@@ -16,9 +16,11 @@ using nlohmann::json;
 
 namespace {
 
-/// What a control group needs beside the page cache: stacks, and frames of handles. What is not
+/// What a control group needs beside the page cache: stacks, and frames of two handles. What is not
 /// needed the page cache gets, so little more.
-constexpr std::uint64_t beside_bytes = 512U << 10;
+std::uint64_t beside_bytes(std::uint32_t page_bytes) {
+  return (256U << 10) + 2 * Reader::batch * page_bytes;
+}
 
 /// Reads of a measurement, in multiples of the cache's pages: of what fits, and of what does not.
 constexpr std::uint64_t hit_passes = 32;
@@ -80,7 +82,7 @@ Bench::Bench(const Files& files, const Extent& extent, Progress& progress)
       progress_(progress),
       page_bytes_(static_cast<std::uint32_t>(file_.bytes() / file_.pages())),
       hits_reason_(why_hits_are_unknown(files.half)) {
-  auto limit = MemoryLimit::make(extent.budget_bytes + beside_bytes);
+  auto limit = MemoryLimit::make(extent.budget_bytes + beside_bytes(page_bytes_));
   if (limit) {
     limit_.emplace(std::move(*limit));
   } else {
@@ -143,9 +145,9 @@ std::string Bench::measure_row(Row& row, std::uint32_t round) {
                                         sequential ? Access::sequential : Access::random),
                              row.threads);
   if (!reader) return reader.error();
-  for (const auto& orders : {each, before}) {  // what fits is all there before it counts
-    if (auto warm = reader->read(orders); !warm) return warm.error();
-  }
+  // What fits is all there before it counts.
+  if (auto warm = reader->read(each); !warm) return warm.error();
+  if (auto warm = reader->read(before); !warm) return warm.error();
   const std::uint64_t reads_before = os::device_read_bytes().value_or(0);
   const auto seconds = reader->read(measured);
   if (!seconds) return seconds.error();

@@ -103,7 +103,7 @@ json Bench::scaling() {
     progress_.step("caches/scaling");
     for (std::size_t i = 0; i < teams.size(); ++i) {
       Team& team = teams[(i + round) % teams.size()];
-      if (interrupted) team.reason = interrupted_text;
+      if (interrupted && team.reason.empty()) team.reason = interrupted_text;
       if (team.reason.empty()) measure_team(team, round);
     }
   }

@@ -51,32 +51,47 @@ std::uint64_t sum_of(std::span<const std::byte> bytes) noexcept {
   return sum;
 }
 
-std::string read_pages(PageFile& file, std::span<const PageId> order) {
+namespace {
+
+/// Of several reasons one is told: wrong bytes before all others.
+void keep_worst(std::string& reason, std::string other) {
+  const bool wrong = other.find(wrong_bytes_text) != std::string::npos;
+  if (wrong || reason.empty()) reason = std::move(other);
+}
+
+/// Empty: it was read, and is what was written.
+std::string check(const PageFile& file, const Op& op) {
+  if (op.result != Errc::ok) return error_of(file, op).text();
   const std::uint32_t page_bytes = file.geometry().page_bytes;
+  if (sum_of({op.frame, page_bytes}) == page_sum(op.page, page_bytes)) return {};
+  return fmt::format("page {}: {}", op.page, wrong_bytes_text);
+}
+
+}  // namespace
+
+std::string read_pages(PageFile& file, std::span<const PageId> order) {
+  std::string reason;
   std::array<Op, Reader::batch> ops;
   std::array<Op*, Reader::batch> batch;
   std::array<Op*, Reader::batch> done;
-  while (!order.empty()) {
+  while (!order.empty() && reason.empty()) {
     const std::size_t count = std::min(order.size(), ops.size());
     for (std::size_t i = 0; i < count; ++i) {
       ops[i] = Op{.page = order[i]};
       batch[i] = &ops[i];
     }
     if (file.submit({batch.data(), count}) != count) return "a batch was not taken whole";
-    for (std::size_t back = 0; back < count;) {
+    for (std::size_t back = 0; back < count;) {  // all of them: they live on this stack
       const std::size_t now = file.reap(done, 1);
       for (const Op* op : std::span(done).first(now)) {
-        if (op->result != Errc::ok) return error_of(file, *op).text();
-        if (sum_of({op->frame, page_bytes}) != page_sum(op->page, page_bytes)) {
-          return fmt::format("page {}: {}", op->page, wrong_bytes_text);
-        }
+        keep_worst(reason, check(file, *op));
         file.release(op->frame, 1);
       }
       back += now;
     }
     order = order.subspan(count);
   }
-  return {};
+  return reason;
 }
 
 std::expected<Reader, std::string> Reader::open(const Scratch& file, const Options& options,
@@ -85,7 +100,7 @@ std::expected<Reader, std::string> Reader::open(const Scratch& file, const Optio
   auto first = pagealloc::open(file.path(), options);
   if (!first) return std::unexpected(first.error().text());
   while (threads > 1 && reader.lanes_.size() < threads) {
-    auto another = (*first)->another();
+    auto another = reader.next_stream(**first, options);
     if (!another) return std::unexpected(another.error().text());
     reader.lanes_.push_back(std::make_unique<Lane>(std::move(*another)));
   }
@@ -121,18 +136,23 @@ std::expected<double, std::string> Reader::read(const std::vector<std::vector<Pa
   for (std::size_t i = 0; i < orders.size(); ++i) lanes_[i]->begin.release();
   for (std::size_t i = 0; i < orders.size(); ++i) lanes_[i]->done.acquire();
   const double seconds = seconds_since(start_ns);
-  for (const auto& lane : lanes_) {
-    if (!lane->reason.empty()) return std::unexpected(lane->reason);
-  }
+  std::string reason;
+  for (const auto& lane : lanes_) keep_worst(reason, lane->reason);
+  if (!reason.empty()) return std::unexpected(reason);
   return seconds;
 }
 
-// The kernel is told about each open file by itself; our cache tells handles apart.
+// The kernel reads ahead for each open file by itself; our cache tells handles apart.
+Result<std::unique_ptr<PageFile>> Reader::next_stream(PageFile& file, const Options& options) {
+  const bool ours = options.cache.bytes != 0;
+  if (ours || options.access != Access::sequential) return file.another();
+  return pagealloc::open(scratch_->path(), options);
+}
+
 std::expected<std::unique_ptr<PageFile>, std::string> Reader::scanner() {
   Options options = options_;
   options.access = Access::sequential;
-  const bool kernel_cache = options.cache.bytes == 0;
-  auto opened = kernel_cache ? pagealloc::open(scratch_->path(), options) : file().another();
+  auto opened = next_stream(file(), options);
   if (!opened) return std::unexpected(opened.error().text());
   return std::move(*opened);
 }

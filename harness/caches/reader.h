@@ -61,6 +61,8 @@ class Reader {
     std::binary_semaphore done{0};
     std::jthread thread;  // last: it begins at once
   };
+  /// A handle for one more stream of reads.
+  Result<std::unique_ptr<PageFile>> next_stream(PageFile& file, const Options& options);
   Reader(const Scratch& file, const Options& options) : scratch_(&file), options_(options) {}
   const Scratch* scratch_;
   Options options_;

@@ -154,6 +154,7 @@ std::expected<std::vector<double>, std::string> Bench::scan_line(const Options& 
     if (auto good = read_hot(); !good) return std::unexpected(good.error());
     if (auto bad = read_cold(next % file_.pages()); !bad.empty()) return std::unexpected(bad);
   }
+  if (interrupted) return std::unexpected(interrupted_text);
   for (std::uint64_t i = 0; i < 4 * hot.size(); ++i) {
     if (auto good = read_hot(); !good) return std::unexpected(good.error());
   }

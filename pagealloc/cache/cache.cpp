@@ -22,6 +22,7 @@ Cache::Cache(SharedFile& shared, std::unique_ptr<FrameTable> table)
       replacement_(make_replacement(shared.options().cache.eviction, table_->frames())),
       loads_(table_->frames(), nullptr),
       ahead_(table_->frames()),
+      moving_(table_->frames()),
       dirty_(table_->frames()) {
   free_.reserve(frames());
   for (FrameId frame = frames(); frame-- > 0;) free_.push_back(frame);
@@ -231,6 +232,13 @@ void Cache::drop(PageId page, std::uint64_t run) noexcept {
   }
 }
 
+void Cache::drop_all() noexcept {
+  const std::lock_guard lock(mutex_);
+  for (FrameId frame = 0; frame < frames(); ++frame) {
+    if (!table_->detached(frame) && !moving_[frame]) detach(frame);
+  }
+}
+
 void Cache::detach(FrameId frame) noexcept {
   replacement_->forget(frame);
   set_dirty(frame, false);
@@ -259,7 +267,10 @@ std::span<const Dirty> Cache::take_dirty(std::size_t max) noexcept {
   dirty_.list(some ? swept_ : 0, max, batch_);
   if (some && !batch_.empty()) swept_ = batch_.back().page + 1;
   std::ranges::sort(batch_, {}, &Dirty::page);  // the elevator may have turned
-  for (const Dirty& dirty : batch_) table_->hold(dirty.frame);
+  for (const Dirty& dirty : batch_) {
+    table_->hold(dirty.frame);
+    moving_[dirty.frame] = true;
+  }
   return batch_;
 }
 
@@ -268,6 +279,7 @@ void Cache::written(std::span<const Dirty> pages, bool good) noexcept {
   for (const Dirty& dirty : pages) {
     // Another frame may have taken the page's place meanwhile, and be dirty itself.
     if (good) set_dirty(dirty.frame, false);
+    moving_[dirty.frame] = false;
     if (table_->unpin(dirty.frame)) reclaim(dirty.frame);
   }
   if (!good) return;

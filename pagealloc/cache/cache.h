@@ -86,7 +86,8 @@ class Cache {
   void put(FrameId frame, PageId page, bool dirty, std::vector<Use>& uses) noexcept;
   /// Drops what there is of these pages, dirty or not.
   void drop(PageId page, std::uint64_t run) noexcept;
-  void drop_all() noexcept { drop(0, UINT64_MAX); }
+  /// All pages, except for what is being written back: the file may have it in part.
+  void drop_all() noexcept;
 
   // --- Writing back: by one at a time, who has the turn -----------------------------------------
 
@@ -124,6 +125,7 @@ class Cache {
   std::vector<FrameId> free_;
   std::vector<Transfer*> loads_;  // by frame: who fills it
   std::vector<Ahead> ahead_;      // by frame
+  std::vector<bool> moving_;      // by frame: taken by take_dirty(), not yet written()
   DirtyPages dirty_;
   std::vector<Dirty> batch_;  // what take_dirty() found; changed by who has the turn
   PageId swept_ = 0;          // where take_dirty() goes on

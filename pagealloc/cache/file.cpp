@@ -196,7 +196,10 @@ void File::write_staged(Op& op, FrameId frame) noexcept {
   if (shared().sparse() && !cache_->any_unwritten(op.page, 1)) {
     filled = blocking::fill_holes(shared(), op);
   }
-  if (filled.result != Errc::ok) return finish(op, filled);  // which spends the frame
+  if (filled.result != Errc::ok) {
+    finish(op, filled);  // which spends the frame, and may poison
+    return drop_if_poisoned();
+  }
   spend_on(frame, op);
   cache_->put(frame, op.page, true, uses_);
   drop_if_poisoned();
@@ -292,14 +295,19 @@ void File::retry_held() noexcept {
       while (!read_missing(op)) make_room();
       continue;
     }
-    if (op.verb != Verb::read && shared().failed() == Errc::poisoned) {
-      finish(op, {Errc::poisoned, 0});
-      continue;
-    }
-    while (!bypass(op)) write_back_.run(SIZE_MAX);
+    pass_by(op);
   }
   if (!syncs.empty()) sync_all(syncs);
   keep_up();
+}
+
+/// What is in its way is written first; if that fails the operation is refused.
+void File::pass_by(Op& op) noexcept {
+  while (op.verb == Verb::read || shared().failed() != Errc::poisoned) {
+    if (bypass(op)) return;
+    write_back_.run(SIZE_MAX);
+  }
+  finish(op, {Errc::poisoned, 0});
 }
 
 void File::sync_all(OpList& syncs) noexcept {

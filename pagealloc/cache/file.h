@@ -93,6 +93,7 @@ class File final : public Handle {
   void fail(Load& load) noexcept;
   void bypassed(Bypass& transfer) noexcept;
   void retry_held() noexcept;
+  void pass_by(Op& op) noexcept;
   void sync_all(OpList& syncs) noexcept;
   blocking::Outcome flush() noexcept;
   void make_room() noexcept;

@@ -284,6 +284,25 @@ TEST_P(Contract, C11_a_full_disk_shows_at_resize_and_is_survived) {
   EXPECT_EQ(run_one(*file, Op{.page = 4}).result, Errc::beyond_end);
 }
 
+TEST_P(Contract, C11_an_allocation_that_fails_for_another_reason_poisons) {
+  auto file = open_filled(8);
+  ASSERT_EQ(run_one(*file, Op{.verb = Verb::punch, .page = 3}).result, Errc::ok);
+  ASSERT_EQ(write(*file, 4, 1), Errc::ok);
+  kernel_.fail_next(os::Call::fallocate, EIO);
+  EXPECT_EQ(write(*file, 3, 1), Errc::io);
+  EXPECT_EQ(file->failed(), Errc::poisoned);
+  if (caches()) expect_page(*file, 4, 0);  // what was not written is gone, and not read any more
+}
+
+TEST_P(Contract, C11_who_finds_the_file_poisoned_on_his_way_changes_nothing) {
+  if (!caches()) GTEST_SKIP() << "not available here: nothing has to be written before a punch";
+  auto file = open_filled(8);
+  ASSERT_EQ(write(*file, 3, 1), Errc::ok);
+  kernel_.fail_next(os::Call::pwritev, EIO);
+  EXPECT_EQ(run_one(*file, Op{.verb = Verb::punch, .page = 3}).result, Errc::poisoned);
+  EXPECT_EQ(raw_page(3), pattern(3, 0));
+}
+
 TEST_P(Contract, C11_a_file_system_that_cannot_allocate_ahead_is_written_to) {
   auto file = open_filled(8);
   kernel_.fail_next(os::Call::fallocate, EOPNOTSUPP);
