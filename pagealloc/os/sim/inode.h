@@ -98,7 +98,6 @@ class Inode : public std::enable_shared_from_this<Inode> {
   void fail_write_back(std::uint64_t block, bool revert);
   /// A write past the page cache begins; until complete(ticket) no flush covers it.
   std::uint64_t begin_direct(std::uint64_t offset, std::span<const std::byte> in, Mishap mishap);
-  std::uint64_t last_ticket() const { return tickets_; }
   /// What the memory of a write holds by now is what arrives.
   void take_bytes(std::uint64_t ticket, std::span<const iovec> from);
   void complete(std::uint64_t ticket);

@@ -142,7 +142,9 @@ class SimKernel final : public Kernel {
   std::int64_t finish(const Started& started);
   Started start_read(OpenFile& file, const iovec* iov, int count, std::uint64_t offset);
   Started start_write(OpenFile& file, const iovec* iov, int count, std::uint64_t offset);
-  Started start_direct_write(Inode& inode, std::uint64_t offset, std::span<const std::byte> bytes);
+  /// `bytes` are what the memory `from` holds now.
+  Started start_direct_write(Inode& inode, std::uint64_t offset, std::span<const std::byte> bytes,
+                             std::vector<iovec> from);
   /// What of a file a sync is about.
   struct Range {
     std::uint64_t offset = 0;

@@ -203,14 +203,7 @@ SimKernel::Started SimKernel::start_write(OpenFile& file, const iovec* iov, int 
   const auto moved = static_cast<std::int64_t>(bytes.size());
   Started started{moved, now_ns + copy_ns(bytes.size())};
   if ((file.flags & O_DIRECT) != 0) {
-    started = start_direct_write(*inode, offset, bytes);
-    // The device takes the bytes while the operation lasts: memory that was used again too early is
-    // written as it is by then.
-    started.finish = [first = started.finish, inode, ticket = inode->last_ticket(),
-                      from = std::vector<iovec>(iov, iov + count)] {
-      inode->take_bytes(ticket, from);
-      if (first) first();
-    };
+    started = start_direct_write(*inode, offset, bytes, {iov, iov + count});
   } else {
     inode->write(offset, bytes);
   }
@@ -219,7 +212,8 @@ SimKernel::Started SimKernel::start_write(OpenFile& file, const iovec* iov, int 
 }
 
 SimKernel::Started SimKernel::start_direct_write(Inode& inode, std::uint64_t offset,
-                                                 std::span<const std::byte> bytes) {
+                                                 std::span<const std::byte> bytes,
+                                                 std::vector<iovec> from) {
   const std::uint64_t now_ns = scheduler_.now_ns() + call_ns;
   std::int64_t result = static_cast<std::int64_t>(bytes.size());
   if (fails(Fault::write_error)) {  // a part of it may have arrived
@@ -229,7 +223,12 @@ SimKernel::Started SimKernel::start_direct_write(Inode& inode, std::uint64_t off
   }
   const std::uint64_t done_ns = device_.done_at(Transfer::write, bytes.size(), now_ns);
   const std::uint64_t ticket = inode.begin_direct(offset, bytes, mishap());
-  return {result, done_ns, [kept = inode.shared_from_this(), ticket] { kept->complete(ticket); }};
+  // The device takes the bytes while the operation lasts: memory that was used again too early is
+  // written as it is by then.
+  return {result, done_ns, [kept = inode.shared_from_this(), ticket, memory = std::move(from)] {
+            kept->take_bytes(ticket, memory);
+            kept->complete(ticket);
+          }};
 }
 
 std::int64_t SimKernel::pwritev(int fd, const iovec* iov, int count,

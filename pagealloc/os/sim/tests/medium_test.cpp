@@ -6,6 +6,22 @@
 namespace pagealloc::os::sim {
 namespace {
 
+/// Nothing of it may have arrived, and then there is no write whose memory it could be taken from.
+TEST_F(Sim, a_direct_write_that_fails_leaves_the_one_before_it_alone) {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    boot({.seed = seed});
+    reopen(O_DIRECT);
+    write('1');
+    FaultRates faults;
+    faults[Fault::write_error] = 1;
+    kernel_->set_faults(faults);
+    std::memset(block_, '2', sizeof block_);
+    const iovec iov{block_, sizeof block_};
+    ASSERT_EQ(kernel_->pwritev(fd_, &iov, 1, block_bytes), -EIO);
+    ASSERT_EQ(read(), '1') << "seed " << seed;
+  }
+}
+
 TEST_F(Sim, a_flush_that_lies_makes_nothing_durable) {
   boot();
   Machine machine{.image = kernel_->cut(Tearing::none)};
