@@ -26,6 +26,8 @@ FIGURES = (  # heading, figure, format, whether a spread is worth its room
     ("major faults per op", "major_faults_per_op", units.count, False))
 
 def placement(found):
+    if found["cpu"] is None and not found["reason"]:
+        return "none were measured"
     if found["cpu"] is None:
         return f"where the scheduler puts them: {found['reason']}"
     rates = [f"CPU {cpu} {units.compact(rate)}"

@@ -437,5 +437,23 @@ class Drawn(unittest.TestCase):
         self.assertEqual(units.percent(0.999), "> 99 %")
 
 
+class Placement(unittest.TestCase):
+    """Where single threads ran, or why that was not chosen."""
+
+    def test_of_a_run_with_rows(self):
+        import tables
+        chosen = {"cpu": 1, "direct_reads_per_second": {"0": 10900, "1": 15200}, "reason": ""}
+        self.assertEqual(tables.placement(chosen), "on CPU 1, nearest the disk (direct reads/s:"
+                                                   " CPU 0 10.9 K, CPU 1 15.2 K)")
+        refused = dict(chosen, cpu=None, reason="one core only")
+        self.assertEqual(tables.placement(refused),
+                         "where the scheduler puts them: one core only")
+
+    def test_of_a_run_without_rows(self):
+        import tables
+        none = {"cpu": None, "direct_reads_per_second": {}, "reason": ""}
+        self.assertEqual(tables.placement(none), "none were measured")
+
+
 if __name__ == "__main__":
     unittest.main()
