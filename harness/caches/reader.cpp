@@ -80,8 +80,9 @@ std::string read_pages(PageFile& file, std::span<const PageId> order) {
       ops[i] = Op{.page = order[i]};
       batch[i] = &ops[i];
     }
-    if (file.submit({batch.data(), count}) != count) return "a batch was not taken whole";
-    for (std::size_t back = 0; back < count;) {  // all of them: they live on this stack
+    const std::size_t taken = file.submit({batch.data(), count});
+    if (taken != count) reason = "a batch was not taken whole";
+    for (std::size_t back = 0; back < taken;) {  // all of them: they live on this stack
       const std::size_t now = file.reap(done, 1);
       for (const Op* op : std::span(done).first(now)) {
         keep_worst(reason, check(file, *op));

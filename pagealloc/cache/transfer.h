@@ -21,8 +21,8 @@ struct Transfer : Op {
   virtual void ended() noexcept = 0;
 
   /// Begins to move the pages of `pieces`, which start at `first`. Frames that are neighbours in
-  /// memory, too, as those of a scan are, move as one block: the kernel spends a tenth of a scan's
-  /// time on pieces of one page each.
+  /// memory, too, as those of a scan are, move as one block: pinning pieces of one page each was a
+  /// fifth of a scan's processor time.
   void begin(IoEngine& engine, Verb what, PageId first) noexcept {
     verb = what;
     page = first;

@@ -436,16 +436,23 @@ Explored explore(const std::string& impl, std::uint64_t schedules, std::uint64_t
   return explored;
 }
 
+/// Empty: nothing.
+std::string what_is_wrong(const Explored& explored, std::uint64_t schedules) {
+  if (explored.failure) return fmt::format("seed {}: {}", seed_now, *explored.failure);
+  if (explored.schedules.size() < schedules) return "too few of them differ";
+  if (explored.poisoned == 0) return "no write failed in any of them; try more";
+  return {};
+}
+
 int explore_all(std::uint64_t schedules) {
   bool good = true;
   for (const std::string impl : {"direct", "uring"}) {
     const Explored explored = explore(impl, schedules, 2 * schedules);
-    good = good && !explored.failure && explored.schedules.size() >= schedules &&
-           explored.poisoned > 0;
+    const std::string wrong = what_is_wrong(explored, schedules);
+    good = good && wrong.empty();
     fmt::print("{}: {} different schedules of {} seeds, {} with failed writes: {}\n", impl,
                explored.schedules.size(), explored.seeds, explored.poisoned,
-               explored.failure ? fmt::format("FAILED at seed {}: {}", seed_now, *explored.failure)
-                                : "all good");
+               wrong.empty() ? "all good" : "FAILED: " + wrong);
   }
   return good ? 0 : 1;
 }
