@@ -78,8 +78,10 @@ class Cached : public ::testing::Test {
         << "page " << page << " does not hold version " << version;
   }
 
-  /// What is on the medium if the power goes now, all that is not durable lost.
+  /// What is on the medium if the power goes now. Nothing may be left to luck: a cut keeps of what
+  /// is not durable what it likes.
   std::vector<std::byte> medium(PageId page) {
+    EXPECT_TRUE(kernel_->everything_durable());
     const os::sim::Image image = kernel_->cut(os::sim::Tearing::none);
     const auto& bytes = image.files.at(file_path).bytes;
     const auto first = bytes.begin() + static_cast<std::ptrdiff_t>(page * page_bytes);
