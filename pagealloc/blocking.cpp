@@ -1,7 +1,6 @@
 #include "pagealloc/blocking.h"
 
-#include <linux/falloc.h>
-
+#include <algorithm>
 #include <cerrno>
 
 #include "pagealloc/pieces.h"
@@ -14,6 +13,7 @@ namespace {
 /// Moves the operation's range, however many calls it takes. No progress is the end of the file.
 template <typename Move>
 Outcome move_all(const SharedFile& file, const Op& op, Move move) noexcept {
+  // LAB:BEGIN 2 move_all(file, op, move)
   const std::size_t bytes = file.bytes_of(op);
   std::size_t done_bytes = 0;
   while (done_bytes < bytes) {
@@ -32,6 +32,7 @@ Outcome move_all(const SharedFile& file, const Op& op, Move move) noexcept {
     done_bytes += moved;
   }
   return {};
+  // LAB:END
 }
 
 }  // namespace
@@ -51,6 +52,7 @@ Outcome read(SharedFile& file, const Op& op) noexcept {
 }
 
 Outcome write(SharedFile& file, const Op& op) noexcept {
+  // LAB:BEGIN 3 blocking::write(file, op)
   if (const Outcome filled = fill_holes(file, op); filled.result != Errc::ok) return filled;
   Outcome outcome = move_all(file, op, [&](std::span<const iovec> from, std::uint64_t offset) {
     return file.kernel().pwritev(file.fd(), from.data(), static_cast<int>(from.size()), offset);
@@ -58,32 +60,15 @@ Outcome write(SharedFile& file, const Op& op) noexcept {
   // A write has no end of file to run into: one that moves nothing has failed.
   if (outcome.result == Errc::truncated) outcome = {Errc::io, EIO};
   return outcome;
-}
-
-Outcome fill_holes(SharedFile& file, const Op& op) noexcept {
-  if (!file.sparse()) return {};
-  const int result = uninterrupted([&] {
-    return file.kernel().fallocate(file.fd(), 0, file.offset_of(op.page), file.bytes_of(op));
-  });
-  // A file system that cannot allocate ahead allocates in the write, as it always does.
-  if (result == 0 || result == -EOPNOTSUPP) return {};
-  return {errc_of_io(-result), -result};
+  // LAB:END
 }
 
 Outcome sync(SharedFile& file) noexcept {
+  // LAB:BEGIN 4 blocking::sync(file)
   const int result = file.sync_group().run(
       [&] { return uninterrupted([&] { return file.kernel().fdatasync(file.fd()); }); });
   return result < 0 ? Outcome{Errc::io, -result} : Outcome{};
-}
-
-Outcome punch(SharedFile& file, const Op& op) noexcept {
-  file.mark_sparse();  // first: a write that follows must not miss it
-  constexpr int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-  const int result = uninterrupted([&] {
-    return file.kernel().fallocate(file.fd(), mode, file.offset_of(op.page), file.bytes_of(op));
-  });
-  if (result == 0) return {};
-  return {result == -EOPNOTSUPP ? Errc::not_available : errc_of_io(-result), -result};
+  // LAB:END
 }
 
 // In pieces, because Linux cuts each call off at the longest readahead of the device, 128 KiB

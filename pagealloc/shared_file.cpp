@@ -6,13 +6,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cerrno>
-#include <climits>
 #include <filesystem>
 
 #include "pagealloc/holes.h"
+#include "pagealloc/own_name.h"
 #include "pagealloc/uninterrupted.h"
 
 namespace pagealloc {
@@ -22,10 +21,7 @@ namespace {
 constexpr std::uint32_t depth_limit = 4096;
 constexpr std::uint32_t threads_max = 1024;
 constexpr std::uint64_t cache_frames_max = 1ULL << 30;
-constexpr std::uint64_t arena_bytes_max = 1ULL << 30;       // what io_uring registers in one piece
-constexpr std::uint32_t direct_align_assumed_bytes = 4096;  // where statx does not tell
-// One transfer may not exceed what Linux moves in one call (2 GiB less a page).
-constexpr std::uint64_t run_bytes_max = 1ULL << 30;
+constexpr std::uint64_t arena_bytes_max = 1ULL << 30;  // what io_uring registers in one piece
 
 Error refuse(const std::string& path, Errc code, std::string cause, int os_error = 0) {
   return Error{.code = code, .os_error = os_error, .path = path, .cause = std::move(cause)};
@@ -93,24 +89,6 @@ std::string kind_of(unsigned mode) {
 
 bool holds_pages(unsigned mode) { return S_ISREG(mode) || S_ISBLK(mode); }
 
-/// EINVAL and EROFS: this file system keeps nothing that could be lost (fsync(2)).
-int fsync_all(os::Kernel& kernel, int fd) {
-  const int result = uninterrupted([&] { return kernel.fsync(fd); });
-  return result == -EINVAL || result == -EROFS ? 0 : result;
-}
-
-/// The file's own name: a symbolic link that leads to it is somebody else's entry.
-std::filesystem::path own_name(os::Kernel& kernel, std::filesystem::path path) {
-  constexpr int links_max = 40;  // as many as the kernel follows (path_resolution(7))
-  std::array<char, PATH_MAX> target{};
-  for (int link = 0; link < links_max; ++link) {
-    const std::int64_t length = kernel.readlink(path.c_str(), target.data(), target.size());
-    if (length <= 0) break;  // not a link
-    path = path.parent_path() / std::string_view(target.data(), static_cast<std::size_t>(length));
-  }
-  return path;
-}
-
 }  // namespace
 
 Result<std::shared_ptr<SharedFile>> SharedFile::open(std::string_view path, const Options& options,
@@ -119,6 +97,7 @@ Result<std::shared_ptr<SharedFile>> SharedFile::open(std::string_view path, cons
   if (auto good = check(path, options); !good) return std::unexpected(good.error());
   std::shared_ptr<SharedFile> file(new SharedFile(kernel, std::string(path), options));
   const Direct wanted = options.direct.value_or(direct);
+  if (auto good = file->check_kind(); !good) return std::unexpected(good.error());
   if (auto good = file->open_descriptor(wanted); !good) return std::unexpected(good.error());
   if (auto good = file->measure(); !good) return std::unexpected(good.error());
   if (auto good = file->find_alignment(); !good) {
@@ -155,32 +134,13 @@ Error SharedFile::error(Errc code, int os_error, std::string cause) const {
   return refuse(path_, code, std::move(cause), os_error);
 }
 
-Result<void> SharedFile::open_descriptor(Direct direct) {
-  // Looked at before opening, because opening a FIFO would wait for its other end.
+// Before opening, because opening a FIFO would wait for its other end.
+Result<void> SharedFile::check_kind() {
   struct statx before{};
-  int result = kernel_.statx(AT_FDCWD, path_.c_str(), 0, STATX_TYPE | STATX_MODE, &before);
-  if (result == 0 && !holds_pages(before.stx_mode)) {
-    return std::unexpected(error(Errc::not_page_file, 0,
-                                 fmt::format("{} cannot hold pages", kind_of(before.stx_mode))));
-  }
-  const int flags =
-      O_CLOEXEC | (options_.read_only ? O_RDONLY : O_RDWR) | (options_.write_through ? O_DSYNC : 0);
-  fd_ = -EINVAL;
-  if (direct != Direct::off) {
-    fd_ = open_or_create(flags | O_DIRECT);
-    geometry_.direct = fd_ >= 0;
-    if (fd_ == -EINVAL && direct == Direct::require) {
-      return std::unexpected(
-          error(Errc::not_available, 0, "not available here: this file system refuses O_DIRECT"));
-    }
-  }
-  if (fd_ == -EINVAL) fd_ = open_or_create(flags);
-  if (fd_ < 0) {
-    const int os_error = -fd_;
-    return std::unexpected(error(errc_of_open(os_error), os_error,
-                                 options_.read_only ? "cannot open" : "cannot open for writing"));
-  }
-  return {};
+  const int result = kernel_.statx(AT_FDCWD, path_.c_str(), 0, STATX_TYPE | STATX_MODE, &before);
+  if (result < 0 || holds_pages(before.stx_mode)) return {};
+  return std::unexpected(
+      error(Errc::not_page_file, 0, fmt::format("{} cannot hold pages", kind_of(before.stx_mode))));
 }
 
 // O_EXCL first, to know whose file it is: one that was made here goes again if open() fails. A
@@ -255,56 +215,6 @@ Result<void> SharedFile::measure() {
   return {};
 }
 
-Result<void> SharedFile::find_alignment() {
-  if (!geometry_.direct) return {};
-  struct statx now{};
-  const int result = kernel_.statx(fd_, "", AT_EMPTY_PATH, STATX_DIOALIGN, &now);
-  if (result < 0) return std::unexpected(error(Errc::io, -result, "statx failed"));
-  std::uint32_t memory_align = direct_align_assumed_bytes;
-  std::uint32_t offset_align = direct_align_assumed_bytes;
-  const bool told = (now.stx_mask & STATX_DIOALIGN) != 0;
-  if (told) {
-    memory_align = now.stx_dio_mem_align;
-    offset_align = now.stx_dio_offset_align;
-  }
-  if (offset_align == 0) {
-    return std::unexpected(error(Errc::not_available, 0,
-                                 "not available here: this file cannot be read with O_DIRECT"));
-  }
-  const std::uint32_t align = std::max(memory_align, offset_align);
-  if (options_.page_bytes % align != 0) {
-    return std::unexpected(error(
-        Errc::not_available, 0,
-        fmt::format("not available here: pages of {} bytes with O_DIRECT, {} {}-byte blocks",
-                    options_.page_bytes, told ? "this file system asks for" : "assuming", align)));
-  }
-  geometry_.align_bytes = align;
-  return {};
-}
-
-// O_DIRECT was to be tried, was granted, and asks for more than these pages can give.
-Result<void> SharedFile::give_up_direct() {
-  (void)kernel_.close(fd_);
-  geometry_.direct = false;
-  fd_ = -1;
-  return open_descriptor(Direct::off);
-}
-
-Result<void> SharedFile::make_durable() {
-  // A process that crashed may have written this file, or created it, without syncing: the page
-  // cache serves its bytes now and a power cut takes them back. fsync first, then trust.
-  if (!options_.sync_at_open) return {};
-  if (const int result = fsync_all(kernel_, fd_); result < 0) {
-    forget_cache();
-    return std::unexpected(error(Errc::io, -result, "cannot make the file durable, fsync failed"));
-  }
-  return sync_name();
-}
-
-void SharedFile::poison() noexcept {
-  if (!poisoned_.exchange(true, std::memory_order_acq_rel)) forget_cache();
-}
-
 // A page that could not be written back is clean, and its new bytes stay in the page cache: the
 // next process would read them, its fsync would succeed, and a power cut would take them. So they
 // are dropped, and who comes next reads what the medium has. Advice, which the kernel need not
@@ -315,28 +225,6 @@ void SharedFile::forget_cache() const noexcept {
     (void)kernel_.madvise(map, bytes(), MADV_DONTNEED);
   }
   if (fd_ >= 0) (void)kernel_.fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);
-}
-
-Result<void> SharedFile::sync_name() {
-  const std::filesystem::path name = own_name(kernel_, path_);
-  const std::string directory = name.has_parent_path() ? name.parent_path().string() : ".";
-  const int fd = uninterrupted(
-      [&] { return kernel_.open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
-  int result = 0;
-  if (fd == -EACCES) {
-    // It may be passed through and not read. The whole file system has it, too.
-    result = uninterrupted([&] { return kernel_.syncfs(fd_); });
-  } else if (fd < 0) {
-    return std::unexpected(error(
-        errc_of_open(-fd), -fd, fmt::format("cannot open its directory {} to sync it", directory)));
-  } else {
-    result = fsync_all(kernel_, fd);
-    const int closed = kernel_.close(fd);
-    if (result == 0) result = closed;
-  }
-  if (result == 0) return {};
-  return std::unexpected(
-      error(Errc::io, -result, fmt::format("cannot sync its directory {}", directory)));
 }
 
 Errc SharedFile::failed() const noexcept {
@@ -357,42 +245,6 @@ Errc SharedFile::map_failure() const noexcept {
   Errc first = Errc::ok;
   const Errc found = disk ? Errc::io : Errc::truncated;
   return map_failure_.compare_exchange_strong(first, found) ? found : first;
-}
-
-Errc SharedFile::admit(const Op& op) const noexcept {
-  const Errc state = failed();
-  if (state == Errc::truncated || state == Errc::io) return state;
-  const bool reads = op.verb == Verb::read || op.verb == Verb::prefetch;
-  if (!reads && state == Errc::poisoned) return state;
-  if (op.verb == Verb::sync) return Errc::ok;
-  if (op.run == 0 || bytes_of(op) > run_bytes_max) return Errc::bad_argument;
-  const std::uint64_t pages = this->pages();
-  if (op.page >= pages || op.run > pages - op.page) return Errc::beyond_end;
-  const bool no_cache = geometry_.direct && options_.cache.bytes == 0;
-  if (op.verb == Verb::prefetch && no_cache) return Errc::not_available;
-  if (reads) return Errc::ok;
-  if (geometry_.read_only) return Errc::read_only;
-  if (op.verb == Verb::punch) return geometry_.fixed_size ? Errc::not_available : Errc::ok;
-  if (op.frame == nullptr) return Errc::bad_argument;
-  if (reinterpret_cast<std::uintptr_t>(op.frame) % geometry_.align_bytes != 0) {
-    return Errc::misaligned;
-  }
-  return Errc::ok;
-}
-
-Errc SharedFile::errc_of_transfer(int os_error, bool nothing_moved) const noexcept {
-  const bool cached = !geometry_.direct && !geometry_.write_through;
-  const bool full = errc_of_io(os_error) == Errc::disk_full;
-  return full && cached && nothing_moved ? Errc::disk_full : Errc::io;
-}
-
-void SharedFile::settle(Op& op, Errc result, int os_error) noexcept {
-  // Linux tells of a failed write-back once. Another sync may have been told of it while this one,
-  // which covers the lost page too, came back with success.
-  if (op.verb == Verb::sync && result == Errc::ok) result = failed();
-  op.result = result;
-  op.os_error = os_error;
-  if (result == Errc::io && (op.verb == Verb::write || op.verb == Verb::sync)) poison();
 }
 
 // Another opener, a stranger, may have written where our growth would put zeros, and what it wrote

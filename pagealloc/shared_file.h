@@ -83,6 +83,8 @@ class SharedFile {
  private:
   SharedFile(os::Kernel& kernel, std::string path, const Options& options)
       : kernel_(kernel), path_(std::move(path)), options_(options), sync_group_(kernel) {}
+  /// Is it something that holds pages?
+  Result<void> check_kind();
   Result<void> open_descriptor(Direct direct);
   int open_or_create(int flags);
   Result<void> measure();
@@ -91,6 +93,8 @@ class SharedFile {
   Result<void> make_durable();
   Result<void> sync_name();
   void forget_cache() const noexcept;
+  /// May a write be made from op.frame?
+  bool aligned(const Op& op) const noexcept;
   Errc map_failure() const noexcept;
   void remove_created() noexcept;
   Result<void> check_length();

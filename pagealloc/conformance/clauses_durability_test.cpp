@@ -354,10 +354,11 @@ TEST_P(Contract, C12_open_makes_the_file_and_its_name_durable) {
     bool file_synced = false;
     bool directory_synced = false;
     for (const Record& record : kernel_.log()) {
-      if (record.call == os::Call::open && record.path == path()) file_fd = record.fd;
+      if (record.call == os::Call::open && record.path == path())
+        file_fd = static_cast<int>(record.result);
       if (record.call == os::Call::open && (record.flags & O_DIRECTORY) == O_DIRECTORY) {
         EXPECT_EQ(record.path, directory_.string());
-        directory_fd = record.fd;
+        directory_fd = static_cast<int>(record.result);
       }
       if (record.call == os::Call::fsync && record.fd == file_fd) file_synced = true;
       if (record.call == os::Call::fsync && record.fd == directory_fd) directory_synced = true;
@@ -430,7 +431,7 @@ TEST_P(Contract, C15_write_through_is_asked_of_the_kernel) {
   ASSERT_TRUE(other) << other.error().text();
   unsigned descriptors = 0;
   for (const Record& record : kernel_.log()) {
-    if (record.call != os::Call::open || record.fd < 0) continue;
+    if (record.call != os::Call::open || record.result < 0) continue;
     if ((record.flags & O_DIRECTORY) == O_DIRECTORY) continue;
     ++descriptors;
     EXPECT_EQ(record.flags & O_DSYNC, O_DSYNC) << record.path << ": O_DSYNC was not asked for";

@@ -37,8 +37,8 @@ class TestRing final : public os::Ring {
       : kernel_(kernel), base_(std::move(base)) {}
 
   int register_buffers(std::span<const iovec> buffers) noexcept override {
-    const int fault = kernel_.note({.call = Call::io_uring_register});
-    return fault < 0 ? fault : base_->register_buffers(buffers);
+    return static_cast<int>(kernel_.answer({.call = Call::io_uring_register},
+                                           [&] { return base_->register_buffers(buffers); }));
   }
   int register_files(std::span<const int> files) noexcept override {
     const Uncounted pause;
@@ -53,12 +53,12 @@ class TestRing final : public os::Ring {
   }
   int enter(unsigned wait_for) noexcept override {
     const Uncounted pause;
-    const int fault = kernel_.note({.call = Call::io_uring_enter});
-    if (fault < 0) return fault;
-    for (io_uring_sqe* sqe : std::exchange(filled_, {})) look_at(*sqe);
-    const int entered = base_->enter(wait_for);
-    cut_.clear();  // the kernel has its own copies by now (IORING_FEAT_SUBMIT_STABLE)
-    return entered;
+    return static_cast<int>(kernel_.answer({.call = Call::io_uring_enter}, [&] {
+      for (io_uring_sqe* sqe : std::exchange(filled_, {})) look_at(*sqe);
+      const int entered = base_->enter(wait_for);
+      cut_.clear();  // the kernel has its own copies by now (IORING_FEAT_SUBMIT_STABLE)
+      return entered;
+    }));
   }
   unsigned drain(std::span<io_uring_cqe> done) noexcept override {
     const Uncounted pause;
@@ -102,8 +102,8 @@ class TestRing final : public os::Ring {
       default:
         return;
     }
-    if (const int fault = kernel_.note(record); fault < 0) {
-      failed_.emplace_back(sqe.user_data, fault);
+    if (const auto noted = kernel_.note(record); noted.answer) {
+      failed_.emplace_back(sqe.user_data, static_cast<int>(*noted.answer));
       const std::uint64_t user_data = sqe.user_data;
       sqe = {};
       sqe.opcode = IORING_OP_NOP;
@@ -165,6 +165,7 @@ std::vector<Record> TestKernel::log() const {
 
 void TestKernel::clear_log() {
   std::lock_guard lock(mutex_);
+  logged_before_ += log_.size();
   log_.clear();
 }
 
@@ -174,9 +175,20 @@ std::size_t TestKernel::count(Call call) const {
       std::count_if(log_.begin(), log_.end(), [&](const Record& r) { return r.call == call; }));
 }
 
-void TestKernel::fail_next(Call call, int os_error, unsigned skip) {
+void TestKernel::answer_next(Call call, std::int64_t answer, unsigned skip) {
   std::lock_guard lock(mutex_);
-  faults_.push_back({call, os_error, skip});
+  plans_.push_back({call, answer, {}, skip});
+}
+
+void TestKernel::before_next(Call call, std::function<void()> what, unsigned skip) {
+  std::lock_guard lock(mutex_);
+  plans_.push_back({call, {}, std::move(what), skip});
+}
+
+void TestKernel::set_call_limit(std::size_t calls, std::function<void()> what) {
+  std::lock_guard lock(mutex_);
+  call_limit_ = calls;
+  at_call_limit_ = std::move(what);
 }
 
 void TestKernel::hold_reads(bool on) {
@@ -184,20 +196,34 @@ void TestKernel::hold_reads(bool on) {
   hold_reads_.notify_all();
 }
 
-int TestKernel::note(Record record) {
-  std::lock_guard lock(mutex_);
+TestKernel::Noted TestKernel::note(Record record) {
+  std::unique_lock lock(mutex_);
+  if (log_.size() >= call_limit_) {
+    lock.unlock();
+    at_call_limit_();
+    lock.lock();
+  }
   const Call call = record.call;
   log_.push_back(std::move(record));
-  const auto fault =
-      std::find_if(faults_.begin(), faults_.end(), [&](const Fault& f) { return f.call == call; });
-  if (fault == faults_.end()) return 0;
-  if (fault->skip > 0) {
-    --fault->skip;
-    return 0;
+  Noted noted{logged_before_ + log_.size() - 1, {}};
+  const auto plan =
+      std::find_if(plans_.begin(), plans_.end(), [&](const Plan& p) { return p.call == call; });
+  if (plan == plans_.end()) return noted;
+  if (plan->skip > 0) {
+    --plan->skip;
+    return noted;
   }
-  const int result = -fault->os_error;
-  faults_.erase(fault);
-  return result;
+  noted.answer = plan->answer;
+  const std::function<void()> before = std::move(plan->before);
+  plans_.erase(plan);
+  lock.unlock();
+  if (before) before();
+  return noted;
+}
+
+void TestKernel::note_result(std::uint64_t serial, std::int64_t result) {
+  std::lock_guard lock(mutex_);
+  if (serial >= logged_before_) log_[serial - logged_before_].result = result;
 }
 
 std::size_t TestKernel::shortened(std::size_t bytes) const {
@@ -207,33 +233,29 @@ std::size_t TestKernel::shortened(std::size_t bytes) const {
 
 int TestKernel::open(const char* path, int flags, unsigned mode) noexcept {
   const Uncounted pause;
-  const int fault = note({.call = Call::open, .flags = flags, .path = path});
-  if (fault < 0) return fault;
-  const int fd = base_.open(path, flags, mode);
-  std::lock_guard lock(mutex_);
-  log_.back().fd = fd;
-  return fd;
+  return static_cast<int>(answer({.call = Call::open, .flags = flags, .path = path},
+                                 [&] { return base_.open(path, flags, mode); }));
 }
 
 std::int64_t TestKernel::preadv(int fd, const iovec* iov, int n, std::uint64_t offset) noexcept {
   const Uncounted pause;
   const std::span<const iovec> pieces(iov, static_cast<std::size_t>(n));
   const std::size_t bytes = length_of(pieces);
-  const int fault = note({.call = Call::preadv, .fd = fd, .offset = offset, .bytes = bytes});
-  if (fault < 0) return fault;
-  hold_reads_.wait(true);
-  const auto some = cut(pieces, shortened(bytes));
-  return base_.preadv(fd, some.data(), static_cast<int>(some.size()), offset);
+  return answer({.call = Call::preadv, .fd = fd, .offset = offset, .bytes = bytes}, [&] {
+    hold_reads_.wait(true);
+    const auto some = cut(pieces, shortened(bytes));
+    return base_.preadv(fd, some.data(), static_cast<int>(some.size()), offset);
+  });
 }
 
 std::int64_t TestKernel::pwritev(int fd, const iovec* iov, int n, std::uint64_t offset) noexcept {
   const Uncounted pause;
   const std::span<const iovec> pieces(iov, static_cast<std::size_t>(n));
   const std::size_t bytes = length_of(pieces);
-  const int fault = note({.call = Call::pwritev, .fd = fd, .offset = offset, .bytes = bytes});
-  if (fault < 0) return fault;
-  const auto some = cut(pieces, shortened(bytes));
-  return base_.pwritev(fd, some.data(), static_cast<int>(some.size()), offset);
+  return answer({.call = Call::pwritev, .fd = fd, .offset = offset, .bytes = bytes}, [&] {
+    const auto some = cut(pieces, shortened(bytes));
+    return base_.pwritev(fd, some.data(), static_cast<int>(some.size()), offset);
+  });
 }
 
 void TestKernel::enter_sync() {
@@ -247,27 +269,30 @@ void TestKernel::enter_sync() {
   for (int turn = 0; slow_syncs_ && turn < turns_max && waiting_ == 0; ++turn) {
     std::this_thread::yield();
   }
+  constexpr int held_turns_max = 2'000'000;  // half a second and more
+  for (int turn = 0; turn < held_turns_max && syncs_inside_ - 1 + waiting_ < held_for_; ++turn) {
+    std::this_thread::yield();
+  }
 }
 
 int TestKernel::fdatasync(int fd) noexcept {
   const Uncounted pause;
   enter_sync();
-  const int fault = note({.call = Call::fdatasync, .fd = fd});
-  const int result = fault < 0 ? fault : base_.fdatasync(fd);
+  const std::int64_t result =
+      answer({.call = Call::fdatasync, .fd = fd}, [&] { return base_.fdatasync(fd); });
   --syncs_inside_;
-  return result;
+  return static_cast<int>(result);
 }
 
 int TestKernel::fsync(int fd) noexcept {
   const Uncounted pause;
-  const int fault = note({.call = Call::fsync, .fd = fd});
-  return fault < 0 ? fault : base_.fsync(fd);
+  return static_cast<int>(answer({.call = Call::fsync, .fd = fd}, [&] { return base_.fsync(fd); }));
 }
 
 int TestKernel::syncfs(int fd) noexcept {
   const Uncounted pause;
-  const int fault = note({.call = Call::syncfs, .fd = fd});
-  return fault < 0 ? fault : base_.syncfs(fd);
+  return static_cast<int>(
+      answer({.call = Call::syncfs, .fd = fd}, [&] { return base_.syncfs(fd); }));
 }
 
 int TestKernel::statx(int dirfd, const char* path, int flags, unsigned mask,
@@ -280,42 +305,38 @@ int TestKernel::statx(int dirfd, const char* path, int flags, unsigned mask,
 
 int TestKernel::ftruncate(int fd, std::uint64_t bytes) noexcept {
   const Uncounted pause;
-  const int fault = note({.call = Call::ftruncate, .fd = fd, .bytes = bytes});
-  return fault < 0 ? fault : base_.ftruncate(fd, bytes);
+  return static_cast<int>(answer({.call = Call::ftruncate, .fd = fd, .bytes = bytes},
+                                 [&] { return base_.ftruncate(fd, bytes); }));
 }
 
 int TestKernel::fadvise(int fd, std::uint64_t offset, std::uint64_t bytes, int advice) noexcept {
   const Uncounted pause;
-  const int fault = note({.call = Call::fadvise, .fd = fd, .offset = offset, .bytes = bytes});
-  return fault < 0 ? fault : base_.fadvise(fd, offset, bytes, advice);
+  return static_cast<int>(
+      answer({.call = Call::fadvise, .fd = fd, .offset = offset, .bytes = bytes},
+             [&] { return base_.fadvise(fd, offset, bytes, advice); }));
 }
 
 int TestKernel::fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept {
   const Uncounted pause;
-  const int fault = note({
-      .call = Call::fallocate,
-      .fd = fd,
-      .offset = offset,
-      .bytes = bytes,
-      .flags = mode,
-  });
-  return fault < 0 ? fault : base_.fallocate(fd, mode, offset, bytes);
+  return static_cast<int>(
+      answer({.call = Call::fallocate, .fd = fd, .offset = offset, .bytes = bytes, .flags = mode},
+             [&] { return base_.fallocate(fd, mode, offset, bytes); }));
 }
 
 int TestKernel::msync(void* address, std::size_t bytes, int flags) noexcept {
   const Uncounted pause;
   enter_sync();
-  const int fault = note({.call = Call::msync, .bytes = bytes, .flags = flags});
-  const int result = fault < 0 ? fault : base_.msync(address, bytes, flags);
+  const std::int64_t result = answer({.call = Call::msync, .bytes = bytes, .flags = flags},
+                                     [&] { return base_.msync(address, bytes, flags); });
   --syncs_inside_;
-  return result;
+  return static_cast<int>(result);
 }
 
 std::expected<std::unique_ptr<os::Ring>, int> TestKernel::io_uring_setup(unsigned entries,
                                                                          unsigned flags) noexcept {
   const Uncounted pause;
-  const int fault = note({.call = Call::io_uring_setup, .flags = static_cast<int>(flags)});
-  if (fault < 0) return std::unexpected(fault);
+  const Noted noted = note({.call = Call::io_uring_setup, .flags = static_cast<int>(flags)});
+  if (noted.answer) return std::unexpected(static_cast<int>(*noted.answer));
   auto ring = base_.io_uring_setup(entries, flags);
   if (!ring) return std::unexpected(ring.error());
   return std::make_unique<TestRing>(*this, std::move(*ring));

@@ -3,9 +3,12 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pagealloc/conformance/allocation_counter.h"
@@ -22,6 +25,7 @@ struct Record {
   std::uint64_t bytes = 0;
   int flags = 0;
   std::string path = {};
+  std::int64_t result = 0;  ///< what was answered; of an entry of a ring nothing
 };
 
 class TestKernel final : public os::Kernel {
@@ -35,7 +39,16 @@ class TestKernel final : public os::Kernel {
 
   /// The next call of this kind, after `skip` that succeed, fails with `os_error` and does nothing;
   /// repeated calls queue up.
-  void fail_next(os::Call call, int os_error, unsigned skip = 0);
+  void fail_next(os::Call call, int os_error, unsigned skip = 0) {
+    answer_next(call, -os_error, skip);
+  }
+  /// The same with any answer: a pwritev of 0 bytes, for example.
+  void answer_next(os::Call call, std::int64_t answer, unsigned skip = 0);
+  /// The next call of this kind, after `skip` others, is carried out after `what`, which may make
+  /// calls of its own.
+  void before_next(os::Call call, std::function<void()> what, unsigned skip = 0);
+  /// `what` is called instead of the call that would be the `calls`th in the log.
+  void set_call_limit(std::size_t calls, std::function<void()> what);
   /// While not 0, statx says that every file has this length.
   void pretend_length(std::uint64_t bytes) { pretended_bytes_ = bytes; }
   /// While not 0, transfers move about half, a multiple of `unit_bytes`.
@@ -44,6 +57,10 @@ class TestKernel final : public os::Kernel {
   /// each lets the other threads run first, so that those that may come in do.
   void set_slow_syncs(bool on) { slow_syncs_ = on; }
   unsigned syncs_at_once() const { return syncs_at_once_; }
+  /// While not 0, a sync that is inside waits until as many other threads are inside too, or wait
+  /// for it in wait(): whoever could have come in beside it has. Calls itself off after so many
+  /// turns that only threads that wait elsewhere can need more.
+  void hold_syncs(unsigned others) { held_for_ = others; }
   /// While set, preadv of pool threads waits. Only for operations executed by workers.
   void hold_reads(bool on);
 
@@ -124,25 +141,42 @@ class TestKernel final : public os::Kernel {
 
  private:
   friend class TestRing;
-  struct Fault {
+  struct Plan {
     os::Call call;
-    int os_error;
+    std::optional<std::int64_t> answer;  // nullopt: the call is carried out
+    std::function<void()> before;
     unsigned skip;
   };
-  /// Logs the call; returns -errno when it is to fail, else 0.
-  int note(Record record);
+  struct Noted {
+    std::uint64_t serial;
+    std::optional<std::int64_t> answer;
+  };
+  /// Logs the call; says what it is to answer if it is not to be carried out.
+  Noted note(Record record);
+  void note_result(std::uint64_t serial, std::int64_t result);
+  template <typename Carry>
+  std::int64_t answer(Record record, Carry carry) {
+    const Noted noted = note(std::move(record));
+    const std::int64_t result = noted.answer ? *noted.answer : std::int64_t{carry()};
+    note_result(noted.serial, result);
+    return result;
+  }
   std::size_t shortened(std::size_t bytes) const;
   void enter_sync();
 
   os::Kernel& base_;
   mutable std::mutex mutex_;
   std::vector<Record> log_;
-  std::deque<Fault> faults_;
+  std::uint64_t logged_before_ = 0;  // and cleared since
+  std::deque<Plan> plans_;
+  std::size_t call_limit_ = SIZE_MAX;
+  std::function<void()> at_call_limit_;
   std::atomic<std::uint64_t> pretended_bytes_{0};
   std::atomic<std::size_t> short_unit_bytes_{0};
   std::atomic<bool> slow_syncs_{false};
   std::atomic<unsigned> syncs_inside_{0};
   std::atomic<unsigned> waiting_{0};
+  std::atomic<unsigned> held_for_{0};
   std::atomic<unsigned> syncs_at_once_{0};
   std::atomic<bool> hold_reads_{false};
 };

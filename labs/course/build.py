@@ -1,0 +1,137 @@
+"""A lab's tests with somebody's files in front of the library.
+
+The build system makes the tests and the library once. A student's files are compiled here, with the
+same flags, and linked in front, so that the linker has no need of the library's own objects of these
+functions. Starters, submissions, wrong and hostile solutions all come this way.
+"""
+
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+
+from course.labs import ROOT, Trouble
+
+BUILD = ROOT / "build" / "debug"
+COMPILE_S = 120   # a submission that keeps the compiler busy for ever
+COMPILE_BYTES = 4 << 30
+
+
+class CompileError(Exception):
+    """What the compiler or the linker had to say about the student's files."""
+
+
+def make(targets, on_output=None):
+    """Has the build system make these; quick when nothing has changed."""
+    command = ["cmake", "--build", str(BUILD), "--target", *targets]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    output = []
+    for line in process.stdout:
+        output.append(line)
+        if on_output:
+            on_output(line)
+    if process.wait() != 0:
+        raise Trouble("the build failed:\n" + "".join(output[-60:]))
+
+
+def prepare(lab, on_output=None):
+    make([*lab.targets, "labs_sandbox", "labs_calibrate"], on_output)
+
+
+def tool(name):
+    return BUILD / "bin" / name
+
+
+def flags_of(target):
+    """What the target's own sources are compiled with, for a file from anywhere."""
+    marker = f"{target}.dir/"
+    with open(BUILD / "compile_commands.json", encoding="utf-8") as file:
+        for entry in json.load(file):
+            if marker in entry["command"]:
+                words = shlex.split(entry["command"])
+                break
+        else:
+            raise Trouble(f"nothing is known of how {target} is compiled: ./lab build debug")
+    kept, skip = [], 0
+    for word in words:
+        if skip:
+            skip -= 1
+        elif word in ("-o", "-c", "-MT", "-MF"):
+            skip = 1
+        elif word not in ("-MD", "-Werror"):  # a warning is shown, and is no failure
+            kept.append(word)
+    return kept
+
+
+def link_command(target):
+    """The words of the command that links it."""
+    listed = subprocess.run(["ninja", "-C", str(BUILD), "-t", "commands", target],
+                            capture_output=True, text=True, check=True).stdout.splitlines()
+    words = shlex.split(listed[-1])
+    return [word for word in words if word not in (":", "&&")]
+
+
+def limited():
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (COMPILE_BYTES, COMPILE_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (COMPILE_S, COMPILE_S))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def run_tool(command, cwd):
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, errors="replace",
+                              timeout=COMPILE_S, preexec_fn=limited, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired as error:
+        raise CompileError(f"the compiler did not end within {COMPILE_S} seconds") from error
+    if done.returncode != 0:
+        raise CompileError(done.stdout + done.stderr)
+    return done.stderr
+
+
+def compile_files(lab, target, files, into, color=False):
+    """Objects of `files` (name -> path) in the folder `into`, two at a time; and the warnings."""
+    flags = flags_of(target)
+    jobs = []
+    for name, path in files.items():
+        output = pathlib.Path(into) / f"{target}_{name}.o"
+        command = [*flags, f"-fdiagnostics-color={'always' if color else 'never'}",
+                   f"-ffile-prefix-map={path}=labs/{lab.name}/{name}",
+                   "-o", str(output), "-c", str(path)]
+        jobs.append((command, output))
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = [pool.submit(run_tool, command, ROOT) for command, _ in jobs]
+    warnings = "".join(job.result() for job in running)
+    return [str(output) for _, output in jobs], warnings
+
+
+def link(target, objects, output):
+    words = link_command(target)
+    first = next(i for i, word in enumerate(words) if word.endswith(".o"))
+    words[first:first] = objects
+    words[words.index("-o") + 1] = str(output)
+    try:
+        run_tool(words, BUILD)
+    except CompileError as error:
+        raise CompileError(explain_linker(str(error))) from None
+
+
+def explain_linker(text):
+    if "multiple definition of" in text:
+        return ("a function of the starter is missing, or one is there that is not in the starter: "
+                "your files must define exactly the functions that the starter has.\n" + text)
+    return text
+
+
+def programs(lab, files, into, color=False):
+    """The lab's programs on these files: target -> path, and the compiler's warnings. Call
+    prepare() first."""
+    made, warnings = {}, ""
+    for target in lab.targets:
+        objects, said = compile_files(lab, target, files, into, color)
+        warnings = warnings or said
+        made[target] = pathlib.Path(into) / target
+        link(target, objects, made[target])
+    return made, warnings

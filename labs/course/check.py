@@ -1,0 +1,140 @@
+"""./lab check NN: the tests on the student's files, and what to do next."""
+
+import time
+
+from course import build, explain, progress, terminal
+from course.labs import Trouble
+from course.run import Runner
+
+OUTPUT_LINES = 40  # of a compiler's message
+
+
+def student_files(lab):
+    files = {file.name: lab.folder / file.name for file in lab.files}
+    for path in files.values():
+        if not path.is_file():
+            raise Trouble(f"{path.relative_to(build.ROOT)} is not there; "
+                          f"./lab reset {lab.number} brings the starter back")
+    return files
+
+
+def sources_of(files):
+    return {name: path.read_text(encoding="utf-8", errors="replace")
+            for name, path in files.items()}
+
+
+def prepare(lab):
+    """The first time this takes a minute or two, and says so."""
+    def show(line):
+        if line.startswith("["):
+            terminal.status(f"Building what the tests need {line.split(']')[0]}]  "
+                            "(the first time only)")
+    build.prepare(lab, show)
+    terminal.end_status()
+
+
+def show_compile_error(error):
+    lines = str(error).rstrip().splitlines()
+    print("\n".join(lines[:OUTPUT_LINES]))
+    if len(lines) > OUTPUT_LINES:
+        print(f"... {len(lines) - OUTPUT_LINES} more lines; mend the first error first")
+
+
+def grade_files(lab, files, seed, only=None, color=False, on_outcome=None):
+    """(outcomes, explanations by test, warnings) of these files; CompileError if they are not C++."""
+    with Runner(lab) as runner:
+        warnings = runner.take(files, color)
+        outcomes = runner.run(seed, only, on_outcome)
+        sources = sources_of(files)
+        explained = {
+            each.test.id: explain.explain(each, lab, sources,
+                                          runner.programs[lab.program_of(each.test.id)])
+            for each in outcomes if each.state == "failed"}
+    return outcomes, explained, warnings
+
+
+def line_of(outcome):
+    test = outcome.test
+    if outcome.state == "blocked":
+        points = f"waits for {outcome.blocked_by}"
+    elif outcome.state == "not_started":
+        points = f"NOT STARTED {outcome.not_started}"
+    else:
+        points = f"{outcome.points} of {test.points}"
+    text = f"{terminal.sign(outcome.state)} {test.id:<5} {test.name}"
+    # The sign is one cell wide or four, whatever colours are around it.
+    cells = (1 if terminal.is_utf8() else 4) + len(f" {test.id:<5} {test.name}")
+    room = max(1, terminal.width() - 6 - cells - len(points))
+    style = {"passed": "green", "failed": "red", "not_started": "blue", "blocked": "dim"}
+    return f"    {text}{' ' * room}{terminal.paint(points, style[outcome.state])}"
+
+
+def show_outcomes(lab, outcomes):
+    task = None
+    for outcome in outcomes:
+        if outcome.test.task != task:
+            task = outcome.test.task
+            what = lab.task(task)
+            print(f"\n  {terminal.paint(f'Task {task}', 'bold')}  {what.what}")
+        print(line_of(outcome))
+
+
+def show_explanation(test, explanation):
+    print(f"\n{terminal.paint(f'{test.id}  {test.name}', 'bold', 'red')}\n")
+    print(terminal.labelled("Expected", explanation.expected))
+    print(terminal.labelled("Found", explanation.found))
+    print(terminal.labelled("Likely cause", explanation.cause))
+    if explanation.look_at:
+        print(terminal.labelled("Look at", explanation.look_at))
+    print(terminal.labelled("Just this", explanation.again))
+    if explanation.evidence:
+        print()
+        for line in explanation.evidence.rstrip().splitlines():
+            print("    " + line)
+
+
+def what_next(lab, outcomes):
+    """One sentence."""
+    failed = next((each for each in outcomes if each.state == "failed"), None)
+    if failed is not None:
+        return f"mend {failed.test.id}; ./lab hint {lab.number} {failed.test.task} if you are stuck"
+    waiting = next((each for each in outcomes if each.state == "not_started"), None)
+    if waiting is not None:
+        task = lab.task(waiting.test.task)
+        return f"task {task.number}, write {waiting.not_started}; labs/{lab.name}/README.md " \
+               "says what it must keep"
+    return f"all of it. ./lab bench {lab.number}, ./lab reveal {lab.number}, then ./lab next"
+
+
+def check(lab, seed, only=None, everything=False):
+    """True when all that ran has passed."""
+    prepare(lab)
+    begun = time.monotonic()
+    files = student_files(lab)
+    heading = f"Lab {lab.number}  {lab.title}"
+    print(f"{terminal.paint(heading, 'bold')}   seed {seed}")
+    try:
+        terminal.status("Compiling ...")
+        outcomes, explained, warnings = grade_files(
+            lab, files, seed, only, terminal.is_terminal(),
+            lambda outcome: terminal.status(f"{outcome.test.id} {outcome.test.name}"))
+    except build.CompileError as error:
+        terminal.end_status()
+        show_compile_error(error)
+        return False
+    terminal.end_status()
+    if warnings:
+        show_compile_error(warnings)
+    show_outcomes(lab, outcomes)
+    points = sum(outcome.points for outcome in outcomes)
+    if only is None:
+        progress.note_score(lab, points)
+        print(f"\n  {terminal.bar(points, lab.points)}   "
+              f"{terminal.paint(f'{time.monotonic() - begun:.1f} s', 'dim')}")
+    failed = [each for each in outcomes if each.state == "failed"]
+    for outcome in failed if everything else failed[:1]:
+        show_explanation(outcome.test, explained[outcome.test.id])
+    if len(failed) > 1 and not everything:
+        print(f"\n{len(failed) - 1} more failed: ./lab check {lab.number} --all explains them too.")
+    print(f"\n{terminal.paint('Next:', 'bold')} {what_next(lab, outcomes)}")
+    return all(outcome.state == "passed" for outcome in outcomes)

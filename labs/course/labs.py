@@ -1,0 +1,119 @@
+"""The labs and their tables, as they stand in labs/NN_name/lab.json."""
+
+import json
+import pathlib
+from dataclasses import dataclass, field
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Trouble(Exception):
+    """What stops a command, in one line for people."""
+
+
+@dataclass(frozen=True)
+class Test:
+    id: str
+    name: str
+    points: int
+    task: int
+    after: tuple[str, ...]
+    checks: int  # how many the reference's run makes
+    cpu: int     # times the usual limit of processor time
+
+
+@dataclass(frozen=True)
+class Task:
+    number: int
+    functions: tuple[str, ...]
+    what: str
+
+
+@dataclass(frozen=True)
+class File:
+    name: str        # in the lab's folder: what the student writes
+    reference: str   # in the repository: what it stands for
+
+
+@dataclass(frozen=True)
+class Lab:
+    number: str
+    name: str  # of the folder
+    title: str
+    files: tuple[File, ...]
+    tasks: tuple[Task, ...]
+    tests: tuple[Test, ...]
+    needs: tuple[str, ...] = ()
+    predictions: tuple[dict, ...] = ()
+    programs: dict = field(default_factory=dict)  # target -> tests; all others are lab_NN's
+
+    @property
+    def folder(self):
+        return ROOT / "labs" / self.name
+
+    @property
+    def points(self):
+        return sum(test.points for test in self.tests)
+
+    def test(self, test_id):
+        for test in self.tests:
+            if test.id == test_id:
+                return test
+        raise Trouble(f"lab {self.number} has no test {test_id} "
+                      f"({self.tests[0].id} to {self.tests[-1].id})")
+
+    def task(self, number):
+        for task in self.tasks:
+            if task.number == number:
+                return task
+        raise Trouble(f"lab {self.number} has no task {number} (1 to {len(self.tasks)})")
+
+    def program_of(self, test_id):
+        for target, tests in self.programs.items():
+            if test_id in tests:
+                return target
+        return f"lab_{self.number}"
+
+    @property
+    def targets(self):
+        return [f"lab_{self.number}", *self.programs]
+
+
+def load(table):
+    """One lab.json. What is missing or double in it is an error here and nowhere later."""
+    with open(table, encoding="utf-8") as file:
+        raw = json.load(file)
+    name = table.parent.name
+    tests = tuple(Test(id=each["id"], name=each["name"], points=each["points"], task=each["task"],
+                       after=tuple(each.get("after", ())), checks=each.get("checks", 0),
+                       cpu=each.get("cpu", 1))
+                  for each in raw["tests"])
+    seen = set()
+    for test in tests:
+        if test.id in seen:
+            raise Trouble(f"{table}: test {test.id} twice")
+        for parent in test.after:
+            if parent not in seen:
+                raise Trouble(f"{table}: test {test.id} stands before {parent}, which it needs")
+        seen.add(test.id)
+    return Lab(number=name[:2], name=name, title=raw["title"],
+               files=tuple(File(each["name"], each["reference"]) for each in raw["files"]),
+               tasks=tuple(Task(each["number"], tuple(each["functions"]), each["what"])
+                           for each in raw["tasks"]),
+               tests=tests, needs=tuple(raw.get("needs", ())),
+               predictions=tuple(raw.get("predictions", ())),
+               programs=raw.get("programs", {}))
+
+
+def all_labs(root=ROOT):
+    return [load(table) for table in sorted(root.glob("labs/[0-9][0-9]_*/lab.json"))]
+
+
+def find(number):
+    """By its number, "1" or "01", or its folder's name."""
+    labs = all_labs()
+    for lab in labs:
+        if number in (lab.number, lab.name) or number == lab.number.lstrip("0"):
+            return lab
+    known = ", ".join(f"{lab.number} {lab.title}" for lab in labs)
+    raise Trouble(f"no lab '{number}' (there are: {known})")

@@ -1,0 +1,245 @@
+"""The grader's own proof: starters score nothing, the reference everything, and no wrong solution
+gets past. `./lab proof` runs it and writes docs/grader-proof.md."""
+
+import pathlib
+import re
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from course import build, check, explain, labs, starter
+from course.labs import ROOT, Trouble
+from course.run import Runner, calibrate
+
+HEAD = re.compile(r"^# ([a-z ]+): (.*)$")
+
+
+@dataclass
+class Patched:
+    """A patch over the reference: wrong on purpose, or another way to be right."""
+    path: pathlib.Path
+    head: dict
+    reference: str
+    states: dict = field(default_factory=dict)   # test -> state
+    texts: dict = field(default_factory=dict)    # test -> what the student reads
+    faults: list = field(default_factory=list)   # of the proof
+
+    @property
+    def name(self):
+        return self.path.stem
+
+    @property
+    def caught_by(self):
+        return self.head.get("caught by", "").replace(",", " ").split()
+
+
+def read_patch(path):
+    head, reference = {}, None
+    for line in path.read_text(encoding="utf-8").splitlines():
+        match = HEAD.match(line)
+        if match:
+            head[match.group(1)] = match.group(2)
+        elif line.startswith("--- a/"):
+            reference = line[len("--- a/"):].split("\t")[0]
+            break
+    if reference is None:
+        raise Trouble(f"{path}: no line '--- a/FILE'")
+    return Patched(path, head, reference)
+
+
+def patches(lab, folder):
+    return [read_patch(path) for path in sorted((lab.folder / folder).glob("*.patch"))]
+
+
+def apply(lab, patched, folder):
+    """name -> path of the lab's files: the patched one alone, for the others are the library's."""
+    names = {file.reference: file.name for file in lab.files}
+    if patched.reference not in names:
+        raise Trouble(f"{patched.path}: {patched.reference} is none of the lab's references")
+    output = pathlib.Path(folder) / names[patched.reference]
+    done = subprocess.run(["patch", "--quiet", "--fuzz=0", f"--output={output}",
+                           str(ROOT / patched.reference), str(patched.path)],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Trouble(f"{patched.path.relative_to(ROOT)} does not apply to {patched.reference} any "
+                      f"more: {done.stdout.strip()}")
+    return {names[patched.reference]: output}
+
+
+def run_patched(lab, patched, seed, calibration_s):
+    """Fills in states and texts."""
+    with tempfile.TemporaryDirectory(prefix="pagealloc-proof-") as folder, \
+            Runner(lab, calibration_s) as runner:
+        files = apply(lab, patched, folder)
+        try:
+            runner.take(files)
+        except build.CompileError as error:
+            patched.faults.append(f"does not compile: {str(error)[:2000]}")
+            return patched
+        outcomes = runner.run(seed)
+        sources = check.sources_of(files)
+        for outcome in outcomes:
+            patched.states[outcome.test.id] = outcome.state
+            if outcome.state == "failed":
+                patched.texts[outcome.test.id] = explain.explain(
+                    outcome, lab, sources, runner.programs[lab.program_of(outcome.test.id)]).text()
+    return patched
+
+
+def judge_wrong(lab, patched):
+    """What is wrong with the grader, by this wrong solution."""
+    failed = [test for test, state in patched.states.items() if state == "failed"]
+    if patched.faults:
+        return
+    for key in ("sentence", "caught by", "message"):
+        if key not in patched.head:
+            patched.faults.append(f"its head says nothing of '{key}'")
+    if not failed:
+        patched.faults.append("keeps all its points")
+    for test in patched.caught_by:
+        lab.test(test)
+        if test not in failed:
+            patched.faults.append(f"is not caught by {test}, but by {' '.join(failed) or 'none'}")
+        elif squeezed(patched.head.get("message", "")) not in squeezed(patched.texts[test]):
+            patched.faults.append(f"the text of {test} does not say '{patched.head['message']}':\n"
+                                  + patched.texts[test])
+
+
+def squeezed(text):
+    return " ".join(text.split())
+
+
+def judge_right(lab, patched):
+    for test, state in patched.states.items():
+        if state != "passed":
+            patched.faults.append(f"loses {test}: {patched.texts.get(test, state)}")
+
+
+def files_from(lab, folder, text_of):
+    files = {}
+    for file in lab.files:
+        path = pathlib.Path(folder) / file.name
+        path.write_text(text_of(file), encoding="utf-8")
+        files[file.name] = path
+    return files
+
+
+def check_starter(lab, calibration_s):
+    """Faults of the starter: it must compile without a warning and be nothing but not started."""
+    def text_of(file):
+        reference = (ROOT / file.reference).read_text(encoding="utf-8")
+        return starter.starter_of(reference, file.reference)
+    faults = []
+    for file in lab.files:
+        path = lab.folder / file.name
+        if not path.exists() or path.read_text(encoding="utf-8") != text_of(file):
+            faults.append(f"{path.relative_to(ROOT)} is not what ./lab starters makes of "
+                          f"{file.reference}")
+    with tempfile.TemporaryDirectory(prefix="pagealloc-proof-") as folder, \
+            Runner(lab, calibration_s) as runner:
+        try:
+            warnings = runner.take(files_from(lab, folder, text_of))
+        except build.CompileError as error:
+            return [*faults, f"the starter does not compile: {error}"]
+        if warnings:
+            faults.append(f"the starter compiles with warnings: {warnings}")
+        for outcome in runner.run(1):
+            if outcome.state not in ("not_started", "blocked"):
+                faults.append(f"the starter's {outcome.test.id} is {outcome.state}")
+    return faults
+
+
+def check_reference(lab, seeds, calibration_s):
+    """Faults of the reference, and the checks that its tests make."""
+    faults, checks = [], {}
+    with Runner(lab, calibration_s) as runner:
+        runner.take_library()
+        runner.check_list()
+        for seed in seeds:
+            for outcome in runner.run(seed):
+                if outcome.state != "passed":
+                    text = explain.explain(outcome, lab, {}).text() \
+                        if outcome.state == "failed" else outcome.state
+                    faults.append(f"the reference loses {outcome.test.id} with seed {seed}: {text}")
+                    continue
+                before = checks.setdefault(outcome.test.id, outcome.checks)
+                if before != outcome.checks:
+                    faults.append(f"{outcome.test.id} makes {outcome.checks} checks with seed "
+                                  f"{seed} and {before} before")
+    for test in lab.tests:
+        if test.id in checks and test.checks != checks[test.id]:
+            faults.append(f"{test.id} makes {checks[test.id]} checks, the table says {test.checks}"
+                          " (./lab proof --record writes them there)")
+    return faults, checks
+
+
+@dataclass
+class Proof:
+    lab: object
+    starter_faults: list
+    reference_faults: list
+    checks: dict
+    wrong: list
+    right: list
+    times: int
+
+    @property
+    def faults(self):
+        found = [*self.starter_faults, *self.reference_faults]
+        for patched in (*self.wrong, *self.right):
+            found += [f"{patched.name}: {fault}" for fault in patched.faults]
+        if len(self.wrong) < 8:
+            found.append(f"{len(self.wrong)} wrong solutions, at least 8 are wanted")
+        if self.lab.points != 100:
+            found.append(f"the points add up to {self.lab.points}, not to 100")
+        for test in self.lab.tests:
+            if not any(patched.states.get(test.id) == "failed" for patched in self.wrong):
+                found.append(f"{test.id} catches nothing")
+        return found
+
+
+def prove(lab, times=20, only=None, on_done=lambda name: None):
+    """Runs it all; `only` names one wrong or right solution."""
+    build.prepare(lab)
+    calibration_s = calibrate()
+    wrong = [p for p in patches(lab, "wrong") if only in (None, p.name)]
+    right = [p for p in patches(lab, "right") if only in (None, p.name)]
+
+    def one(patched):
+        run_patched(lab, patched, 1, calibration_s)
+        (judge_right if patched in right else judge_wrong)(lab, patched)
+        on_done(patched)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, [*wrong, *right]))
+    if only is not None:
+        return Proof(lab, [], [], {}, wrong, right, 0)
+    starter_faults = check_starter(lab, calibration_s)
+    reference_faults, checks = check_reference(lab, range(1, times + 1), calibration_s)
+    return Proof(lab, starter_faults, reference_faults, checks, wrong, right, times)
+
+
+def record(lab, checks):
+    """Writes the numbers of checks into the lab's table."""
+    path = lab.folder / "lab.json"
+    text = path.read_text(encoding="utf-8")
+    for test_id, count in checks.items():
+        text, found = re.subn(
+            rf'(\{{"id": "{re.escape(test_id)}",[^{{}}]*?)(, "checks": \d+)?(\}})',
+            rf'\g<1>, "checks": {count}\g<3>', text)
+        if found != 1:
+            raise Trouble(f"{path}: the line of test {test_id} has another form")
+    path.write_text(text, encoding="utf-8")
+
+
+def show(proof):
+    for patched in (*proof.wrong, *proof.right):
+        failed = [test for test, state in patched.states.items() if state == "failed"]
+        print(f"  {'FAULT' if patched.faults else 'ok   '} {patched.name}: "
+              f"{'caught by ' + ' '.join(failed) if failed else 'keeps all points'}")
+    for fault in proof.faults:
+        print(f"\nFAULT {fault}")
+    print(f"\nLab {proof.lab.number}: {len(proof.wrong)} wrong solutions, {len(proof.faults)} "
+          f"faults of the grader")
+    return not proof.faults

@@ -1,0 +1,274 @@
+#include "labs/grader/bench.h"
+
+#include <fmt/format.h>
+#include <string.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "harness/crash/timeline.h"
+
+namespace pagealloc::labs {
+
+using conformance::Record;
+using os::Call;
+
+namespace {
+
+constexpr std::size_t calls_max = 20'000;  // no test needs a tenth of it
+
+/// The test itself cannot go on: its machine does not do what it must. No fault of the student's.
+[[noreturn]] void broken(Test& test, std::string_view what, std::int64_t result) {
+  test.fail({.expected = fmt::format("the grader's own {} succeeds", what),
+             .found = fmt::format("{}", describe(static_cast<int>(-result))),
+             .cause = "the grader is broken; please report this",
+             .function = {}});
+}
+
+}  // namespace
+
+std::vector<std::byte> pattern(PageId page, std::uint64_t version, std::size_t bytes) {
+  std::vector<std::byte> words(bytes);
+  for (std::size_t i = 0; i + sizeof(std::uint64_t) <= bytes; i += sizeof(std::uint64_t)) {
+    const std::uint64_t word = ((page << 20 ^ version) + i + 1) * 0x9E3779B97F4A7C15ULL;
+    std::memcpy(words.data() + i, &word, sizeof word);
+  }
+  return words;
+}
+
+os::sim::FileImage file_of(std::uint64_t pages, std::size_t page_bytes) {
+  os::sim::FileImage file;
+  for (PageId page = 0; page < pages; ++page) {
+    const auto bytes = pattern(page, 0, page_bytes);
+    file.bytes.insert(file.bytes.end(), bytes.begin(), bytes.end());
+  }
+  file.allocated.assign(os::sim::blocks_of(file.bytes.size()), true);
+  return file;
+}
+
+// --- Memory -------------------------------------------------------------------------------------
+
+void Memory::Free::operator()(std::byte* memory) const { std::free(memory); }
+
+Memory::Memory(std::size_t bytes) : bytes_count_(bytes) {
+  constexpr std::size_t align = 4096;
+  const std::size_t rounded = (bytes + align - 1) / align * align + align;
+  bytes_.reset(static_cast<std::byte*>(std::aligned_alloc(align, rounded)));
+  std::fill_n(bytes_.get(), bytes + align, filler);
+}
+
+bool Memory::behind_untouched() const {
+  constexpr std::size_t behind_bytes = 4096;
+  return std::all_of(bytes_.get() + bytes_count_, bytes_.get() + bytes_count_ + behind_bytes,
+                     [](std::byte each) { return each == filler; });
+}
+
+std::size_t Memory::filled_bytes() const {
+  std::size_t filled = bytes_count_;
+  while (filled > 0 && bytes_.get()[filled - 1] == filler) --filled;
+  return filled;
+}
+
+// --- Bench --------------------------------------------------------------------------------------
+
+namespace {
+
+os::sim::Machine machine_of(const Test& test, const Bench::Setup& setup) {
+  os::sim::Machine machine = setup.machine;
+  machine.seed = test.seed();
+  machine.image.files["/d"].kind = os::sim::FileKind::directory;
+  machine.image.files.try_emplace(bench_path, file_of(setup.pages, setup.page_bytes));
+  return machine;
+}
+
+}  // namespace
+
+Bench::Bench(Test& test, Setup setup)
+    : sim(machine_of(test, setup)), kernel(sim), test_(test), page_bytes_(setup.page_bytes) {
+  sim.trace().keep();
+  options_.impl = setup.impl;
+  options_.page_bytes = setup.page_bytes;
+  options_.depth = 8;
+  options_.frames = 16;
+  options_.sync_at_open = false;
+  options_.kernel = &kernel;
+  kernel.set_call_limit(calls_max, [this] {
+    test_.fail({.expected = "the operation ends",
+                .found = fmt::format("more than {} calls, and no end of them", calls_max),
+                .cause = "a call that gets nothing done is made again for ever",
+                .function = {},
+                .evidence = calls()});
+  });
+}
+
+int Bench::raw_open(const std::string& path) {
+  const int fd = sim.open(path.c_str(), O_RDWR | O_CLOEXEC, 0);
+  if (fd < 0) broken(test_, "open", fd);
+  return fd;
+}
+
+void Bench::raw_write(PageId page, std::uint64_t version, const std::string& path) {
+  const int fd = raw_open(path);
+  auto bytes = pattern(page, version, page_bytes_);
+  const iovec iov{bytes.data(), bytes.size()};
+  const std::int64_t moved = sim.pwritev(fd, &iov, 1, page * page_bytes_);
+  if (moved != static_cast<std::int64_t>(bytes.size())) broken(test_, "pwritev", moved);
+  (void)sim.close(fd);
+}
+
+std::vector<std::byte> Bench::raw_read(PageId page, const std::string& path) {
+  const int fd = raw_open(path);
+  std::vector<std::byte> bytes(page_bytes_);
+  const iovec iov{bytes.data(), bytes.size()};
+  const std::int64_t moved = sim.preadv(fd, &iov, 1, page * page_bytes_);
+  if (moved < 0) broken(test_, "preadv", moved);
+  bytes.resize(static_cast<std::size_t>(moved));
+  (void)sim.close(fd);
+  return bytes;
+}
+
+void Bench::raw_resize(std::uint64_t bytes, const std::string& path) {
+  const int fd = raw_open(path);
+  if (const int result = sim.ftruncate(fd, bytes); result < 0) broken(test_, "ftruncate", result);
+  (void)sim.close(fd);
+}
+
+std::uint64_t Bench::raw_bytes(const std::string& path) {
+  struct statx now{};
+  const int result = sim.statx(AT_FDCWD, path.c_str(), 0, STATX_SIZE, &now);
+  if (result < 0) broken(test_, "statx", result);
+  return now.stx_size;
+}
+
+std::optional<std::uint64_t> Bench::version_of(PageId page,
+                                               std::span<const std::byte> bytes) const {
+  constexpr std::uint64_t versions = 16;
+  for (std::uint64_t version = 0; version < versions; ++version) {
+    if (std::ranges::equal(bytes, pattern(page, version, page_bytes_))) return version;
+  }
+  return std::nullopt;
+}
+
+std::vector<os::sim::Image> Bench::cuts(std::size_t count, os::sim::Tearing tearing) {
+  std::vector<os::sim::Image> images;
+  for (std::size_t i = 0; i < count; ++i) images.push_back(sim.cut(tearing));
+  return images;
+}
+
+std::vector<std::byte> Bench::page_on(const os::sim::Image& image, PageId page,
+                                      const std::string& path) const {
+  const auto file = image.files.find(path);
+  const std::size_t begin = page * page_bytes_;
+  if (file == image.files.end() || file->second.bytes.size() < begin + page_bytes_) return {};
+  const auto first = file->second.bytes.begin() + static_cast<std::ptrdiff_t>(begin);
+  return {first, first + page_bytes_};
+}
+
+Bench::Lost Bench::lost(std::span<const os::sim::Image> images, PageId page, std::uint64_t version,
+                        const std::string& path) const {
+  const auto expected = pattern(page, version, page_bytes_);
+  Lost lost;
+  for (const os::sim::Image& image : images) {
+    auto found = page_on(image, page, path);
+    if (found == expected) continue;
+    if (lost.count++ == 0) lost.first = std::move(found);
+  }
+  return lost;
+}
+
+std::size_t Bench::nameless(std::span<const os::sim::Image> images, const std::string& path) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      images, [&](const os::sim::Image& image) { return !image.files.contains(path); }));
+}
+
+std::string Bench::calls() const { return text_of(kernel.log()); }
+
+std::vector<Record> Bench::calls_of(Call call) const {
+  std::vector<Record> some;
+  std::ranges::copy_if(kernel.log(), std::back_inserter(some),
+                       [&](const Record& record) { return record.call == call; });
+  return some;
+}
+
+std::string Bench::timeline() { return crash::timeline_of(sim); }
+
+// --- Text ---------------------------------------------------------------------------------------
+
+std::string text_of(Errc result, int os_error) {
+  if (os_error == 0) return std::string(name_of(result));
+  return fmt::format("{}, errno {} ({})", name_of(result), os_error, describe(os_error));
+}
+
+namespace {
+
+bool has_range(Call call) {
+  return call == Call::preadv || call == Call::pwritev || call == Call::fallocate ||
+         call == Call::fadvise || call == Call::msync;
+}
+
+std::string answer_of(std::int64_t result) {
+  if (result >= 0) return fmt::format("{}", result);
+  const char* name = strerrorname_np(static_cast<int>(-result));
+  return name == nullptr ? fmt::format("{}", result) : fmt::format("-{}", name);
+}
+
+std::string line_of(const Record& record) {
+  std::string line = os::call_names[static_cast<std::size_t>(record.call)];
+  line += "(";
+  if (!record.path.empty()) line += record.path;
+  if (has_range(record.call)) {
+    line += fmt::format("offset {}, {} bytes", record.offset, record.bytes);
+  } else if (record.call == Call::ftruncate) {
+    line += fmt::format("{} bytes", record.bytes);
+  } else if (record.path.empty() && record.fd >= 0) {
+    line += fmt::format("descriptor {}", record.fd - os::sim::first_fd);
+  }
+  return line + fmt::format(") = {}\n", answer_of(record.result));
+}
+
+}  // namespace
+
+std::string text_of(std::span<const Record> records) {
+  constexpr std::size_t head = 12;
+  constexpr std::size_t tail = 8;
+  std::string text;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (records.size() > head + tail + 1 && i == head) {
+      text += fmt::format("... {} more ...\n", records.size() - head - tail);
+      i = records.size() - tail;
+    }
+    text += line_of(records[i]);
+  }
+  return text.empty() ? "no call at all\n" : text;
+}
+
+std::string picture_of(PageId page, std::span<const std::byte> found, std::uint64_t expected,
+                       std::span<const std::uint64_t> older) {
+  if (found.empty()) return fmt::format("page {} is not there\n", page);
+  const auto wanted = pattern(page, expected, found.size());
+  std::string text = fmt::format("page {}, by sectors of {} bytes:\n", page, os::sim::sector_bytes);
+  for (std::size_t at = 0; at < found.size(); at += os::sim::sector_bytes) {
+    const std::size_t bytes = std::min<std::size_t>(os::sim::sector_bytes, found.size() - at);
+    const auto sector = found.subspan(at, bytes);
+    std::string what = "damaged";
+    if (std::ranges::equal(sector, std::span(wanted).subspan(at, bytes))) {
+      what = fmt::format("version {}, as expected", expected);
+    } else if (std::ranges::all_of(sector, [](std::byte b) { return b == Memory::filler; })) {
+      what = "never filled (0xEE)";
+    } else if (std::ranges::all_of(sector, [](std::byte b) { return b == std::byte{0}; })) {
+      what = "zeros";
+    }
+    for (const std::uint64_t version : older) {
+      const auto old = pattern(page, version, found.size());
+      if (version != expected && std::ranges::equal(sector, std::span(old).subspan(at, bytes))) {
+        what = fmt::format("version {}", version);
+      }
+    }
+    text += fmt::format("  {:>5}  {}\n", at, what);
+  }
+  return text;
+}
+
+}  // namespace pagealloc::labs

@@ -1,0 +1,13 @@
+# shellcheck shell=bash disable=SC2154  # names are shared between these files
+# The course: what labs/course does, with a configured build in place.
+
+cmd_course() {
+  local -a kinds=(build)
+  case $1 in bench) kinds+=(compare) ;; esac
+  ensure "${kinds[@]}"
+  if [[ ! -e $root/build/debug/build.ninja ]]; then
+    say 'Configuring the build (the first time only)'
+    configure debug > /dev/null
+  fi
+  PYTHONPATH=$root/labs PYTHONDONTWRITEBYTECODE=1 exec "${python:-python3}" -m course "$@"
+}
