@@ -1,9 +1,10 @@
 """The course's commands; ./lab hands them on to this."""
 
 import argparse
+import os
 import sys
 
-from course import check, labs, proof, starter
+from course import check, grade, guide, labs, proof, starter
 from course.labs import Trouble
 
 
@@ -27,6 +28,52 @@ def parser():
     command.add_argument("--all", action="store_true", help="explain every failure, not the first")
     command.add_argument("--watch", action="store_true", help="again whenever a file is saved")
 
+    add("next", lambda options: guide.next_step(), "what to do now")
+
+    command = add("show", run_show, "all labs and how far you are, or what is in one of them")
+    command.add_argument("lab", nargs="?")
+
+    command = add("hint", lambda options: guide.hint(labs.find(options.lab), options.task,
+                                                     options.again),
+                  "the next of three hints of a task",
+                  "examples:\n  ./lab hint 01        for the task that you are at\n"
+                  "  ./lab hint 01 2      for task 2")
+    command.add_argument("lab")
+    command.add_argument("task", nargs="?", type=int)
+    command.add_argument("--again", action="store_true", help="those that you have read")
+
+    command = add("predict", lambda options: guide.predict(labs.find(options.lab)),
+                  "write down what you expect before you measure")
+    command.add_argument("lab")
+
+    command = add("reset", lambda options: guide.reset(labs.find(options.lab), options.yes),
+                  "put the starter back; your files are kept in .lab/")
+    command.add_argument("lab")
+    command.add_argument("--yes", action="store_true")
+
+    command = add("reveal", lambda options: guide.reveal(labs.find(options.lab)),
+                  "the reference, once you have all the points")
+    command.add_argument("lab")
+
+    command = add("grade", grade.grade, "the score, for people or for other systems",
+                  "examples:\n  ./lab grade\n  ./lab grade 01 --json -o record.json\n"
+                  "  ./lab grade --replay record.json\n"
+                  "  ./lab grade 01 --submission DIR --seed 4711 --hidden --gradescope")
+    command.add_argument("lab", nargs="?", help="all labs if none is named")
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="the record: all that makes it again")
+    form.add_argument("--gradescope", action="store_true", help="results.json")
+    form.add_argument("--classroom50", action="store_true", help="result.json")
+    form.add_argument("--junit", action="store_true", help="XML")
+    command.add_argument("-o", "--output", metavar="FILE", help="instead of standard output")
+    command.add_argument("--seed", type=int, default=1, help="another run of the same tests")
+    command.add_argument("--hidden", action="store_true", help="the seed is told nobody")
+    command.add_argument("--submission", metavar="DIR",
+                         help="take the lab's files from there, and nothing else")
+    command.add_argument("--plot", metavar="PNG", action="append",
+                         help="a picture for --gradescope; may be repeated")
+    command.add_argument("--replay", metavar="RECORD", help="make a stored grade again")
+
     command = add("starters", run_starters, "make the starters from the references anew")
     command.add_argument("--check", action="store_true", help="only say which differ")
     command = add("proof", run_proof, "prove the grader: starters, reference, wrong solutions",
@@ -38,6 +85,10 @@ def parser():
     command.add_argument("--record", action="store_true",
                          help="write the reference's numbers of checks into the table")
     return top
+
+
+def run_show(options):
+    return guide.show(labs.find(options.lab)) if options.lab else guide.show_all()
 
 
 def run_starters(options):
@@ -76,6 +127,8 @@ def run_check(options):
     lab = labs.find(options.lab)
     if options.test:
         lab.test(options.test)  # or an error
+    if options.watch:
+        check.watch(lab, options.seed, options.test, options.all)
     return 0 if check.check(lab, options.seed, options.test, options.all) else 1
 
 
@@ -86,6 +139,9 @@ def main():
     except Trouble as trouble:
         print(f"lab: {trouble}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print()
         return 130

@@ -9,13 +9,17 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 from course.labs import ROOT, Trouble
 
 BUILD = ROOT / "build" / "debug"
 COMPILE_S = 120   # a submission that keeps the compiler busy for ever
 COMPILE_BYTES = 4 << 30
+OBJECT_BYTES = 256 << 20
 
 
 class CompileError(Exception):
@@ -72,25 +76,26 @@ def link_command(target):
     return [word for word in words if word not in (":", "&&")]
 
 
-def limited():
-    import resource
-    resource.setrlimit(resource.RLIMIT_AS, (COMPILE_BYTES, COMPILE_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (COMPILE_S, COMPILE_S))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def run_tool(command, cwd):
+def run_tool(command, cwd, sandbox=None):
+    """A compiler or linker to its end; in a sandbox that may write to the folder `sandbox` alone,
+    if one is given. What it had to say."""
+    if sandbox is not None:
+        command = [str(tool("labs_sandbox")), "with-children", str(sandbox), str(COMPILE_S),
+                   str(COMPILE_BYTES), str(OBJECT_BYTES), shutil.which(command[0]), *command[1:]]
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "TMPDIR": str(sandbox or "/tmp")}
     try:
         done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, errors="replace",
-                              timeout=COMPILE_S, preexec_fn=limited, stdin=subprocess.DEVNULL)
+                              timeout=COMPILE_S, stdin=subprocess.DEVNULL, env=environment)
     except subprocess.TimeoutExpired as error:
         raise CompileError(f"the compiler did not end within {COMPILE_S} seconds") from error
     if done.returncode != 0:
-        raise CompileError(done.stdout + done.stderr)
+        said = done.stdout + done.stderr
+        raise CompileError(said if said.strip() else
+                           "the compiler was ended: it took too much time or memory")
     return done.stderr
 
 
-def compile_files(lab, target, files, into, color=False):
+def compile_files(lab, target, files, into, color=False, untrusted=False):
     """Objects of `files` (name -> path) in the folder `into`, two at a time; and the warnings."""
     flags = flags_of(target)
     jobs = []
@@ -100,20 +105,21 @@ def compile_files(lab, target, files, into, color=False):
                    f"-ffile-prefix-map={path}=labs/{lab.name}/{name}",
                    "-o", str(output), "-c", str(path)]
         jobs.append((command, output))
-    from concurrent.futures import ThreadPoolExecutor
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        running = [pool.submit(run_tool, command, ROOT) for command, _ in jobs]
+        running = [pool.submit(run_tool, command, ROOT, into if untrusted else None)
+                   for command, _ in jobs]
     warnings = "".join(job.result() for job in running)
     return [str(output) for _, output in jobs], warnings
 
 
-def link(target, objects, output):
-    words = link_command(target)
+def link(target, objects, output, untrusted=False):
+    words = [str(BUILD / word) if (BUILD / word).exists() else word
+             for word in link_command(target)]
     first = next(i for i, word in enumerate(words) if word.endswith(".o"))
     words[first:first] = objects
     words[words.index("-o") + 1] = str(output)
     try:
-        run_tool(words, BUILD)
+        run_tool(words, BUILD, output.parent if untrusted else None)
     except CompileError as error:
         raise CompileError(explain_linker(str(error))) from None
 
@@ -125,13 +131,34 @@ def explain_linker(text):
     return text
 
 
-def programs(lab, files, into, color=False):
+def programs(lab, files, into, color=False, untrusted=False):
     """The lab's programs on these files: target -> path, and the compiler's warnings. Call
-    prepare() first."""
+    prepare() first. What is `untrusted` is compiled in a sandbox: what a source includes ends up in
+    messages, and nobody's secrets may."""
     made, warnings = {}, ""
-    for target in lab.targets:
-        objects, said = compile_files(lab, target, files, into, color)
-        warnings = warnings or said
-        made[target] = pathlib.Path(into) / target
-        link(target, objects, made[target])
+    into = pathlib.Path(into)
+    with tempfile.TemporaryDirectory(prefix="objects-", dir=into) as folder:
+        # Whoever the sandbox makes of the compiler writes here, and nothing stays here: the programs
+        # end where only we can change them.
+        os.chmod(folder, 0o777)
+        copies = {}
+        for name, path in files.items():
+            copies[name] = pathlib.Path(folder) / name
+            shutil.copyfile(path, copies[name])
+        try:
+            for target in lab.targets:
+                objects, said = compile_files(lab, target, copies, folder, color, untrusted)
+                warnings = warnings or said
+                output = pathlib.Path(folder) / target
+                link(target, objects, output, untrusted)
+                made[target] = into / target
+                shutil.copy2(output, made[target])
+        except CompileError as error:
+            raise CompileError(by_name(lab, folder, str(error))) from None
+        warnings = by_name(lab, folder, warnings)
     return made, warnings
+
+
+def by_name(lab, folder, text):
+    """Messages name the student's file and not our copy of it."""
+    return text.replace(f"{folder}/", f"labs/{lab.name}/")

@@ -40,10 +40,10 @@ def show_compile_error(error):
         print(f"... {len(lines) - OUTPUT_LINES} more lines; mend the first error first")
 
 
-def grade_files(lab, files, seed, only=None, color=False, on_outcome=None):
+def grade_files(lab, files, seed, only=None, color=False, on_outcome=None, untrusted=False):
     """(outcomes, explanations by test, warnings) of these files; CompileError if they are not C++."""
     with Runner(lab) as runner:
-        warnings = runner.take(files, color)
+        warnings = runner.take(files, color, untrusted)
         outcomes = runner.run(seed, only, on_outcome)
         sources = sources_of(files)
         explained = {
@@ -129,6 +129,8 @@ def check(lab, seed, only=None, everything=False):
     points = sum(outcome.points for outcome in outcomes)
     if only is None:
         progress.note_score(lab, points)
+        progress.update(lab, passed_tests=[each.test.id for each in outcomes
+                                           if each.state == "passed"])
         print(f"\n  {terminal.bar(points, lab.points)}   "
               f"{terminal.paint(f'{time.monotonic() - begun:.1f} s', 'dim')}")
     failed = [each for each in outcomes if each.state == "failed"]
@@ -138,3 +140,18 @@ def check(lab, seed, only=None, everything=False):
         print(f"\n{len(failed) - 1} more failed: ./lab check {lab.number} --all explains them too.")
     print(f"\n{terminal.paint('Next:', 'bold')} {what_next(lab, outcomes)}")
     return all(outcome.state == "passed" for outcome in outcomes)
+
+
+def watch(lab, seed, only=None, everything=False):
+    """Checks again whenever one of the student's files is saved, until Ctrl-C."""
+    seen = None
+    while True:
+        now = {name: path.stat().st_mtime_ns for name, path in student_files(lab).items()}
+        if now == seen:
+            time.sleep(0.3)
+            continue
+        seen = now
+        if terminal.is_terminal():
+            print("\x1b[2J\x1b[H", end="")
+        check(lab, seed, only, everything)
+        print(terminal.paint("Waiting for a file to be saved; Ctrl-C ends it.", "dim"), flush=True)

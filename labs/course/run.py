@@ -1,7 +1,7 @@
 """Runs a lab's tests on somebody's files, and believes no more of what comes back than it must.
 
-A test has passed when its process has ended by itself with status 0, has begun its report with the
-word that it was given, and has ended it without a failure and with as many checks as the reference.
+A test has passed when its process has ended by itself with status 0, has begun and ended its
+report with the words that it was given, without a failure and with as many checks as the reference.
 """
 
 import json
@@ -59,7 +59,7 @@ def report_of(raw, test, seed):
             return None
         if not isinstance(lines[-1], dict):
             return None
-    begin = {"nonce": raw.word, "id": test.id, "seed": seed}
+    begin = {"begin": raw.words[0], "id": test.id, "seed": seed}
     return lines[1:] if lines and lines[0] == begin else None
 
 
@@ -79,6 +79,8 @@ def judge(raw, test, seed):
         outcome.likely = line.get("trouble", outcome.likely)
         outcome.frames = tuple(line.get("frames", outcome.frames))
     ends = [line for line in report or [] if "checks" in line]
+    if any(line.get("end") != raw.words[1] for line in ends):
+        report, ends = None, []
     if raw.late:
         outcome.trouble = f"the test did not end within {raw.wall_s:.0f} seconds, although it had " \
                           f"taken only {raw.cpu_s:.1f} seconds of the processor: it waits for " \
@@ -130,10 +132,11 @@ class Runner:
     def __exit__(self, *ended):
         self.folder.cleanup()
 
-    def take(self, files, color=False):
+    def take(self, files, color=False, untrusted=False):
         """Compiles and links these (name -> path); CompileError with what there is to say. The
         compiler's warnings."""
-        self.programs, warnings = build.programs(self.lab, files, self.folder.name, color)
+        self.programs, warnings = build.programs(self.lab, files, self.folder.name, color,
+                                                 untrusted)
         return warnings
 
     def take_library(self):

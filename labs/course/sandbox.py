@@ -21,7 +21,7 @@ REPORT_BYTES = 1 << 20
 @dataclass
 class Raw:
     """What the parent has seen of a run, before anything of it is believed."""
-    word: str = ""           # that the process was given, and nobody else
+    words: tuple = ("", "")  # that the process was given, and nobody else: to begin and to end with
     report: bytes = b""      # what came on the descriptor for reports
     output: str = ""         # what it printed
     status: int = 0          # as subprocess has it: negative is a signal
@@ -34,20 +34,20 @@ class Raw:
 
 def run(program, arguments, cpu_s, wall_s):
     """Runs `program` in a sandbox; its last argument will be the descriptor it reports on."""
-    raw = Raw(word=secrets.token_hex(16), cpu_limit_s=cpu_s)
+    raw = Raw(words=(secrets.token_hex(16), secrets.token_hex(16)), cpu_limit_s=cpu_s)
     report, report_to = os.pipe()
     with tempfile.TemporaryDirectory(prefix="pagealloc-run-") as scratch:
         os.chmod(scratch, 0o777)  # whoever the sandbox makes of it must be able to write here
         begun = time.monotonic()
         process = subprocess.Popen(
-            [str(build.tool("labs_sandbox")), scratch, str(cpu_s), str(MEMORY_BYTES),
+            [str(build.tool("labs_sandbox")), "alone", scratch, str(cpu_s), str(MEMORY_BYTES),
              str(FILE_BYTES), str(program), *arguments, str(report_to)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             pass_fds=[report_to], start_new_session=True, bufsize=0,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
         os.close(report_to)
         try:
-            process.stdin.write(raw.word.encode())
+            process.stdin.write("\n".join(raw.words).encode())
             process.stdin.close()
         except BrokenPipeError:
             pass  # it ended before it had read anything

@@ -1,15 +1,15 @@
 // A lab's tests as a program: one of them a run, on the student's code.
 //
 // usage: lab_NN --list             the numbers of all tests
-//        lab_NN run ID SEED FD     runs one and reports on descriptor FD; the parent's word for us
-//                                  comes on standard input
+//        lab_NN run ID SEED FD     runs one and reports on descriptor FD; the parent's two words
+//                                  come on standard input
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdio>
+#include <iostream>
 #include <string>
 #include <string_view>
 
@@ -39,10 +39,9 @@ int run(std::string_view id, std::uint64_t seed, int fd) {
     fmt::print(stderr, "no test {}\n", id);
     return 2;
   }
-  std::array<char, 64> nonce{};
-  const ssize_t bytes = ::read(STDIN_FILENO, nonce.data(), nonce.size());
-  if (bytes <= 0) return 2;
-  report_to(fd, std::string(nonce.data(), static_cast<std::size_t>(bytes)), std::string(id), seed);
+  Words words;
+  if (!(std::cin >> words.begin >> words.end)) return 2;
+  report_to(fd, words, std::string(id), seed);
   report_signals();
   Test test(seed);
   exercise->run(test);

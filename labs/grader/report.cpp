@@ -17,6 +17,7 @@ namespace pagealloc::labs {
 namespace {
 
 int report_fd = -1;
+std::string end_word;
 
 // A report that cannot be written is one that the parent misses, and it says so.
 void write_line(const char* text, std::size_t bytes) {
@@ -58,15 +59,16 @@ void on_signal(int number) {
 
 }  // namespace
 
-void report_to(int fd, const std::string& nonce, const std::string& id, std::uint64_t seed) {
+void report_to(int fd, const Words& words, const std::string& id, std::uint64_t seed) {
   report_fd = fd;
-  write_line({{"nonce", nonce}, {"id", id}, {"seed", seed}});
+  end_word = words.end;
+  write_line({{"begin", words.begin}, {"id", id}, {"seed", seed}});
 }
 
 void report_trouble(const std::string& likely_cause) { write_line({{"trouble", likely_cause}}); }
 
 void report_end(std::uint64_t checks, const Failure* failure) {
-  nlohmann::json json = {{"checks", checks}, {"failure", nullptr}};
+  nlohmann::json json = {{"end", end_word}, {"checks", checks}, {"failure", nullptr}};
   if (failure != nullptr) {
     json["failure"] = {{"expected", failure->expected},
                        {"found", failure->found},

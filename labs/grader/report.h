@@ -9,8 +9,14 @@
 
 namespace pagealloc::labs {
 
+/// What the parent tells this process and nobody else: an end without its word is not believed.
+struct Words {
+  std::string begin;
+  std::string end;
+};
+
 /// The descriptor the parent reads, and the word it knows us by; before anything is reported.
-void report_to(int fd, const std::string& nonce, const std::string& id, std::uint64_t seed);
+void report_to(int fd, const Words& words, const std::string& id, std::uint64_t seed);
 /// What a test says of trouble that it expects, at once: later there may be nobody to say it.
 void report_trouble(const std::string& likely_cause);
 /// The last line. `failure` nullptr: the test passed.

@@ -1,15 +1,18 @@
-// Runs a program that is not trusted: labs_sandbox DIRECTORY CPU_S MEMORY_BYTES FILE_BYTES
-// PROGRAM...
+// Runs a program that is not trusted:
 //
-// DIRECTORY is the only place where the program may make or change files, at most FILE_BYTES each;
-// processor time, memory, processes and descriptors are limited. Whoever runs as root becomes
-// nobody first. Landlock (landlock(7)) keeps it from writing elsewhere; where the kernel has none,
-// labs_sandbox says so on standard error, and the limits alone hold. No program is run inside of
-// a sandbox that could not be made otherwise: status 125.
+//   labs_sandbox alone|with-children DIRECTORY CPU_S MEMORY_BYTES FILE_BYTES PROGRAM...
+//
+// DIRECTORY is the only place where it may make or change files, of at most FILE_BYTES each;
+// processor time, memory and descriptors are limited, there is no network, and `alone` it starts no
+// process. Whoever runs as root becomes nobody first. Landlock (landlock(7)) keeps it from writing
+// elsewhere; where the kernel has none, that is said on standard error, and rights and limits alone
+// hold. A sandbox that cannot be made otherwise runs nothing: status 125.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <linux/landlock.h>
+#include <sched.h>
+#include <seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -86,6 +89,37 @@ bool confine(const char* directory) {
   return true;
 }
 
+/// No network, no looking into other processes; `alone`: no other process at all, threads yes.
+void filter_calls(bool alone) {
+  const scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+  if (filter == nullptr) give_up("seccomp_init");
+  const auto refuse = [&](int call, int error) {
+    const int result =
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error)), call, 0);
+    if (result < 0) {
+      errno = -result;
+      give_up("seccomp_rule_add");
+    }
+  };
+  for (const int call : {SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(ptrace),
+                         SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev)}) {
+    refuse(call, EPERM);
+  }
+  if (alone) {
+    refuse(SCMP_SYS(fork), EPERM);
+    refuse(SCMP_SYS(vfork), EPERM);
+    refuse(SCMP_SYS(clone3), ENOSYS);  // its flags are in memory; who gets this falls back to clone
+    const int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                                        SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+    if (result < 0) give_up("seccomp_rule_add clone");
+  }
+  if (const int result = seccomp_load(filter); result < 0) {
+    errno = -result;
+    give_up("seccomp_load");
+  }
+  seccomp_release(filter);
+}
+
 void become_nobody() {
   if (getuid() != 0) return;
   if (setgroups(0, nullptr) < 0) give_up("setgroups");
@@ -96,28 +130,33 @@ void become_nobody() {
 }  // namespace
 
 int main(int count, char** arguments) {
-  constexpr int fixed = 5;
-  if (count <= fixed) {
-    fmt::print(stderr, "usage: {} DIRECTORY CPU_S MEMORY_BYTES FILE_BYTES PROGRAM...\n",
+  constexpr int fixed = 6;
+  const std::string_view mode = count > 1 ? arguments[1] : "";
+  if (count <= fixed || (mode != "alone" && mode != "with-children")) {
+    fmt::print(stderr,
+               "usage: {} alone|with-children DIRECTORY CPU_S MEMORY_BYTES FILE_BYTES PROGRAM...\n",
                arguments[0]);
     return 2;
   }
-  const std::uint64_t cpu_s = number(arguments[2]);
+  const char* const directory = arguments[2];
+  const std::uint64_t cpu_s = number(arguments[3]);
+  const std::uint64_t memory_bytes = number(arguments[4]);
+  const std::uint64_t file_bytes = number(arguments[5]);
   // Two seconds between the signal that says where it was and the one that nobody survives.
   limit(RLIMIT_CPU, cpu_s, cpu_s + 2, "limit of processor time");
   // Of memory that is written, not of addresses: a map may reserve more of those than there is
   // memory.
-  limit(RLIMIT_DATA, number(arguments[3]), number(arguments[3]), "limit of memory");
-  limit(RLIMIT_FSIZE, number(arguments[4]), number(arguments[4]), "limit of a file's size");
+  limit(RLIMIT_DATA, memory_bytes, memory_bytes, "limit of memory");
+  limit(RLIMIT_FSIZE, file_bytes, file_bytes, "limit of a file's size");
   limit(RLIMIT_CORE, 0, 0, "limit of a core file");
   limit(RLIMIT_NOFILE, 64, 64, "limit of descriptors");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) give_up("no_new_privs");
-  const bool confined = confine(arguments[1]);
+  const bool confined = confine(directory);
+  if (chdir(directory) < 0) give_up(directory);
   become_nobody();
-  // Counted for the whole user, so it is set after there is one that nobody else is.
-  limit(RLIMIT_NPROC, 512, 512, "limit of processes");
+  limit(RLIMIT_NPROC, 512, 512, "limit of processes");  // of this user, from now on
   if (!confined) fmt::print(stderr, "labs_sandbox: Landlock is not available here\n");
-  if (chdir(arguments[1]) < 0) give_up(arguments[1]);
+  filter_calls(mode == "alone");
   execv(arguments[fixed], arguments + fixed);
   give_up(arguments[fixed]);
 }

@@ -17,6 +17,7 @@ libgtest-dev|header|gtest/gtest.h|build
 libgmock-dev|header|gmock/gmock.h|build
 libbenchmark-dev|header|benchmark/benchmark.h|build
 patch|command|patch|build
+libseccomp-dev|header|seccomp.h|build
 libboost-dev|header|boost/intrusive/set.hpp|build
 python3|command|python3|build
 fio|command|fio|compare

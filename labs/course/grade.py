@@ -1,0 +1,103 @@
+"""./lab grade: the score as people and as other systems read it."""
+
+import json
+import pathlib
+import sys
+import tempfile
+
+from course import check, formats, labs, progress, record, terminal
+from course.labs import Trouble
+
+
+def grade(options):
+    if options.replay:
+        return replay(pathlib.Path(options.replay))
+    chosen = [labs.find(options.lab)] if options.lab else labs.all_labs()
+    formatted = [name for name in ("json", "gradescope", "classroom50", "junit")
+                 if getattr(options, name)]
+    if formatted and len(chosen) != 1:
+        raise Trouble(f"--{formatted[0]} is for one lab: ./lab grade NN --{formatted[0]}")
+    if options.submission and len(chosen) != 1:
+        raise Trouble("a submission is one lab's: ./lab grade NN --submission DIR")
+    grades = []
+    for lab in chosen:
+        files = record.take_submission(
+            lab, pathlib.Path(options.submission) if options.submission else lab.folder)
+        check.prepare(lab)
+        made = record.make(lab, files, options.seed, options.hidden,
+                           lambda outcome, lab=lab: show_status(lab, outcome),
+                           untrusted=options.submission is not None)
+        terminal.end_status()
+        if not options.submission:
+            progress.note_score(lab, made["score"])
+        grades.append(made)
+    if formatted:
+        write(options.output, text_of(grades[0], formatted[0], options.plot or ()))
+        return 0
+    for made in grades:
+        show(made)
+    if len(grades) > 1:
+        total, most = sum(g["score"] for g in grades), sum(g["max"] for g in grades)
+        print(f"\n  {'all labs':<24}{terminal.bar(total, most)}")
+    return 0
+
+
+def show_status(lab, outcome):
+    # Standard output may be somebody's file.
+    if sys.stdout.isatty():
+        terminal.status(f"Lab {lab.number}: {outcome.test.id} {outcome.test.name}")
+
+
+def show(made):
+    title = f"{made['lab'][:2]}  {made['title']}"
+    print(f"  {title:<24}{terminal.bar(made['score'], made['max'])}")
+    if made["compile_error"]:
+        print("      does not compile: " + made["compile_error"].strip().splitlines()[0])
+        return
+    if all(test["state"] in ("not_started", "blocked") for test in made["tests"]):
+        print(f"      {terminal.paint('NOT STARTED', 'blue')}")
+        return
+    for test in made["tests"]:
+        if test["state"] == "failed":
+            print(f"      {terminal.sign('failed')} {test['id']:<5} {test['name']}")
+
+
+def text_of(made, form, plots):
+    if form == "junit":
+        return formats.junit(made)
+    if form == "gradescope":
+        made = formats.gradescope(made, [(pathlib.Path(p).stem, p) for p in plots])
+    elif form == "classroom50":
+        made = formats.classroom50(made)
+    return json.dumps(made, indent=1) + "\n"
+
+
+def write(output, text):
+    if output is None:
+        sys.stdout.write(text)
+        return
+    pathlib.Path(output).write_text(text, encoding="utf-8")
+
+
+def replay(path):
+    """Makes a stored grade again, from the files in its record."""
+    old = record.load(path)
+    lab = labs.find(old["lab"])
+    check.prepare(lab)
+    with tempfile.TemporaryDirectory(prefix="pagealloc-replay-") as folder:
+        for name, file in old["files"].items():
+            if name not in {each.name for each in lab.files}:
+                raise Trouble(f"{path}: {name} is no file of lab {lab.number}")
+            (pathlib.Path(folder) / name).write_text(file["text"], encoding="utf-8")
+        files = record.take_submission(lab, pathlib.Path(folder))
+        new = record.make(lab, files, old["seed"], old["hidden"], untrusted=True)
+    for name, file in new["files"].items():
+        if file["sha256"] != old["files"][name]["sha256"]:
+            raise Trouble(f"{path}: the text of {name} has not the hash that stands beside it")
+    found = record.differences(old, new)
+    print(f"Lab {lab.number} with seed {old['seed']}: {new['score']} of {new['max']} points")
+    for difference in found:
+        print(f"  {difference}")
+    if not found:
+        print("  the same grade, test by test")
+    return 1 if found else 0

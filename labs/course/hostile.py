@@ -1,0 +1,132 @@
+"""Submissions that do not play by the rules, against lab 01: each gets the points that it has
+earned, which are none, and harms nothing. `./lab proof` runs them."""
+
+import os
+import pathlib
+import tempfile
+from dataclasses import dataclass
+
+from course import build, check, labs, record, starter
+from course.labs import ROOT
+from course.run import Runner
+
+CANARY = "/tmp/pagealloc-hostile-canary"
+MEMORY_BYTES = 1100 << 20  # of a test: its limit and what the program needs before it counts
+
+
+@dataclass(frozen=True)
+class Hostile:
+    name: str
+    what: str            # for the table
+    body: str = ""       # of SharedFile::admit, in front of its NOT STARTED
+    top: str = ""        # at the top of the file
+    says: str = ""       # what the student is told; empty: it is NOT STARTED
+    compiles: bool = True
+
+
+ALL = (
+    Hostile("loops", "loops for ever", "for (volatile int i = 0;; ++i) {}",
+            says="processor time"),
+    Hostile("recurses", "calls itself without end",
+            "volatile char page[4096] = {1}; if (page[0]) return admit(op);",
+            says="memory was touched that is not there"),
+    Hostile("crashes", "writes to address 0", "*reinterpret_cast<volatile int*>(op.page * 0) = 1;",
+            says="memory was touched that is not there"),
+    Hostile("waits", "waits for ever", "pause();", "#include <unistd.h>\n",
+            says="it waits for something that does not come"),
+    Hostile("allocates", "allocates without end",
+            "for (;;) std::memset(new char[1 << 20], 1, 1 << 20);", "#include <cstring>\n",
+            says="the program ended"),
+    Hostile("writes outside", "writes outside its folder, and over the lab's table",
+            f'for (const char* path : {{"{CANARY}", "LAB/lab.json", "LAB/tests/table.cpp"}}) '
+            "if (FILE* file = std::fopen(path, \"w\")) "
+            "{ std::fputs(\"mine\", file); std::fclose(file); }",
+            "#include <cstdio>\n"),
+    Hostile("exit(0)", "calls exit(0)", "std::exit(0);", "#include <cstdlib>\n",
+            says="the program ended in the middle of the test"),
+    Hostile("forges", "writes a passing report to every descriptor",
+            "for (int fd = 1; fd < 64; ++fd) dprintf(fd, \"{\\\"checks\\\": CHECKS, "
+            "\\\"failure\\\": null, \\\"end\\\": \\\"\\\"}\\n\"); _exit(0);",
+            "#include <cstdio>\n#include <unistd.h>\n", says="spoiled the test's report"),
+    Hostile("before main", "writes a report and ends before main() begins",
+            top="#include <cstdio>\n#include <unistd.h>\nnamespace { struct Early { Early() { "
+                "dprintf(3, \"{\\\"checks\\\": CHECKS, \\\"failure\\\": null}\\n\"); _exit(0); } } "
+                "early; }\n", says="spoiled the test's report"),
+    Hostile("leaves a process", "forks and leaves a process behind",
+            "if (fork() == 0) { setsid(); for (;;) pause(); }", "#include <unistd.h>\n"),
+    Hostile("connects", "opens a socket",
+            "if (socket(AF_INET, SOCK_STREAM, 0) >= 0) for (;;) {}",
+            "#include <sys/socket.h>\n"),
+    Hostile("prints", "prints without end",
+            "for (;;) std::puts(\"all tests passed, 100 of 100\");", "#include <cstdio>\n",
+            says="processor time"),
+    Hostile("reads secrets", "includes a file that only root may read",
+            top="#include \"/etc/shadow\"\n", says="Permission denied", compiles=False),
+    Hostile("includes for ever", "includes a file without end", top="#include \"/dev/zero\"\n",
+            says="", compiles=False),
+)
+
+
+def source_of(hostile, lab, file):
+    text = starter.starter_of((ROOT / file.reference).read_text(encoding="utf-8"), file.reference)
+    if file.name != "shared_file_durable.cpp":
+        return text
+    test = lab.tests[0]
+
+    def fill(code):
+        return code.replace("LAB/", f"{lab.folder}/").replace("CHECKS", str(test.checks))
+    mark = '  labs::not_started("SharedFile::admit"'
+    assert mark in text
+    return fill(hostile.top) + text.replace(mark, f"  {fill(hostile.body)}\n{mark}")
+
+
+def faults_of(hostile, lab, calibration_s):
+    """What this submission has got away with."""
+    before = record.grader_hash(lab)
+    faults = []
+    with tempfile.TemporaryDirectory(prefix="pagealloc-hostile-") as folder, \
+            Runner(lab, calibration_s) as runner:
+        files = {}
+        for file in lab.files:
+            files[file.name] = pathlib.Path(folder) / file.name
+            files[file.name].write_text(source_of(hostile, lab, file), encoding="utf-8")
+        # It brings tests of its own, which nobody takes.
+        (pathlib.Path(folder) / "lab.json").write_text('{"tests": []}', encoding="utf-8")
+        try:
+            runner.take(record.take_submission(lab, pathlib.Path(folder)), untrusted=True)
+        except build.CompileError as error:
+            if hostile.compiles or hostile.says not in str(error):
+                faults.append(f"does not compile: {str(error)[:500]}")
+            return faults
+        if not hostile.compiles:
+            faults.append("compiles")
+        outcomes = runner.run(1)
+    points = sum(outcome.points for outcome in outcomes)
+    if points:
+        faults.append(f"got {points} points")
+    first = outcomes[0]
+    if hostile.says and (first.state != "failed" or hostile.says not in first.trouble):
+        faults.append(f"{first.test.id} is {first.state}: '{first.trouble}', and not "
+                      f"'{hostile.says}'")
+    if not hostile.says and first.state != "not_started":
+        faults.append(f"{first.test.id} is {first.state}: {first.trouble}")
+    for outcome in outcomes:
+        if outcome.raw and outcome.raw.memory_bytes > MEMORY_BYTES:
+            faults.append(f"{outcome.test.id} took {outcome.raw.memory_bytes >> 20} MiB")
+    if os.path.exists(CANARY):
+        faults.append(f"wrote {CANARY}")
+        os.unlink(CANARY)
+    if record.grader_hash(lab) != before:
+        faults.append("changed the grader's files")
+    return faults
+
+
+def run_all(calibration_s, on_done=lambda hostile: None):
+    """Hostile -> its faults."""
+    lab = labs.find("01")
+    build.prepare(lab)
+    found = {}
+    for hostile in ALL:
+        found[hostile] = faults_of(hostile, lab, calibration_s)
+        on_done(hostile)
+    return found

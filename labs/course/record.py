@@ -1,0 +1,135 @@
+"""A grade as it is kept: everything that is needed to make it again.
+
+The record holds the files that were graded, word for word, the seed, and hashes of what graded
+them; ./lab grade --replay RECORD makes the grade anew and compares.
+"""
+
+import datetime
+import hashlib
+import json
+import platform
+
+from course import build, check
+from course.labs import ROOT, Trouble
+
+SCHEMA = "pagealloc/grade/v1"
+FILE_BYTES = 256 << 10  # of one file of a submission
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def grader_hash(lab):
+    """Of the table, the tests and the grader: who has the same gives the same grades."""
+    parts = [lab.folder / "lab.json"]
+    for folder in (lab.folder / "tests", ROOT / "labs" / "grader", ROOT / "labs" / "course"):
+        parts += sorted(path for path in folder.rglob("*")
+                        if path.suffix in (".cpp", ".h", ".py"))
+    whole = hashlib.sha256()
+    for path in parts:
+        whole.update(f"{path.relative_to(ROOT)} {sha256(path.read_bytes())}\n".encode())
+    return whole.hexdigest()
+
+
+def take_submission(lab, folder):
+    """name -> path of the lab's files in a submission, and of nothing else that is there. They lie
+    in the folder itself, or where they lie in the repository."""
+    files = {}
+    for file in lab.files:
+        path = folder / file.name
+        if not path.exists():
+            path = folder / "labs" / lab.name / file.name
+        if path.is_symlink() or not path.is_file():
+            raise Trouble(f"{path} is not there, or is no regular file")
+        if path.stat().st_size > FILE_BYTES:
+            raise Trouble(f"{path} is larger than {FILE_BYTES} bytes")
+        files[file.name] = path
+    return files
+
+
+def make(lab, files, seed, hidden=False, on_outcome=None, untrusted=False):
+    """Grades these files. With `hidden` the seed is kept in the record and told nobody."""
+    contents = {name: path.read_bytes() for name, path in files.items()}
+    record = {
+        "schema": SCHEMA, "lab": lab.name, "title": lab.title, "seed": seed, "hidden": hidden,
+        "datetime": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "grader": grader_hash(lab),
+        "machine": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "files": {name: {"sha256": sha256(data), "text": data.decode(errors="replace")}
+                  for name, data in contents.items()},
+        "score": 0, "max": lab.points, "compile_error": None, "warnings": "", "tests": []}
+    try:
+        outcomes, explained, record["warnings"] = check.grade_files(
+            lab, files, seed, on_outcome=on_outcome, untrusted=untrusted)
+    except build.CompileError as error:
+        record["compile_error"] = str(error)
+        return record
+    for outcome in outcomes:
+        record["tests"].append(test_record(lab, outcome, explained.get(outcome.test.id), hidden))
+    record["score"] = sum(each["points"] for each in record["tests"])
+    return record
+
+
+def test_record(lab, outcome, explanation, hidden):
+    said = None
+    if explanation is not None:
+        said = {"expected": explanation.expected, "found": explanation.found,
+                "cause": explanation.cause, "look_at": explanation.look_at,
+                "again": explanation.again, "evidence": explanation.evidence}
+        if hidden:
+            said["again"] = f"./lab check {lab.number} --seed N, with several numbers N; the seed " \
+                            "of this run is not told"
+    raw = outcome.raw
+    return {"id": outcome.test.id, "name": outcome.test.name, "task": outcome.test.task,
+            "state": outcome.state, "points": outcome.points, "max": outcome.test.points,
+            "blocked_by": outcome.blocked_by, "not_started": outcome.not_started,
+            "explanation": said, "checks": outcome.checks,
+            "cpu_s": round(raw.cpu_s, 4) if raw else 0,
+            "memory_bytes": raw.memory_bytes if raw else 0}
+
+
+def text_of(test):
+    """What a student reads of one test."""
+    if test["state"] == "passed":
+        return "passed"
+    if test["state"] == "blocked":
+        return f"not run: it needs {test['blocked_by']}"
+    if test["state"] == "not_started":
+        return f"NOT STARTED: {test['not_started']}"
+    said = test["explanation"]
+    lines = [f"Expected: {said['expected']}", f"Found: {said['found']}",
+             f"Likely cause: {said['cause']}"]
+    if said["look_at"]:
+        lines.append(f"Look at: {said['look_at']}")
+    lines.append(f"Just this: {said['again']}")
+    if said["evidence"]:
+        lines += ["", said["evidence"].rstrip()]
+    return "\n".join(lines)
+
+
+def load(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            record = json.load(file)
+    except (OSError, ValueError) as error:
+        raise Trouble(f"{path}: no record: {error}") from error
+    if record.get("schema") != SCHEMA:
+        raise Trouble(f"{path}: its schema is not {SCHEMA}")
+    return record
+
+
+def differences(old, new):
+    """What two grades of the same files disagree on."""
+    found = []
+    if old["grader"] != new["grader"]:
+        found.append("the grader has changed since: its table, its tests or its code")
+    if old["score"] != new["score"]:
+        found.append(f"the score was {old['score']} and is {new['score']}")
+    now = {test["id"]: test for test in new["tests"]}
+    for test in old["tests"]:
+        other = now.get(test["id"])
+        if other is None or other["state"] != test["state"]:
+            found.append(f"{test['id']} was {test['state']} and is "
+                         f"{other['state'] if other else 'not there'}")
+    return found
