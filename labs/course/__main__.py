@@ -1,10 +1,11 @@
 """The course's commands; ./lab hands them on to this."""
 
 import argparse
+import importlib.util
 import os
 import sys
 
-from course import check, grade, guide, labs, proof, starter
+from course import check, grade, guide, labs
 from course.labs import Trouble
 
 
@@ -74,6 +75,23 @@ def parser():
                          help="a picture for --gradescope; may be repeated")
     command.add_argument("--replay", metavar="RECORD", help="make a stored grade again")
 
+    if importlib.util.find_spec("course.proof"):
+        add_for_teachers(add)
+    return top
+
+
+def add_for_teachers(add):
+    """What needs all references: students' repositories have neither them nor these."""
+    from course import export
+
+    command = add("export", export.export, "a student's repository, or an autograder's zip",
+                  "examples:\n  ./lab export --given 00-01 --into ../student\n"
+                  "  ./lab export --gradescope 02")
+    command.add_argument("--given", metavar="LABS", help="whose references are in it, e.g. 01-03")
+    command.add_argument("--gradescope", metavar="LAB", help="the autograder of this lab")
+    command.add_argument("--seed", type=int, help="of the autograder; drawn if not given")
+    command.add_argument("--into", metavar="PATH", help="the new folder, or the zip")
+
     command = add("starters", run_starters, "make the starters from the references anew")
     command.add_argument("--check", action="store_true", help="only say which differ")
     command = add("proof", run_proof, "prove the grader: starters, reference, wrong solutions",
@@ -84,7 +102,6 @@ def parser():
     command.add_argument("--text", action="store_true", help="show what the student would read")
     command.add_argument("--record", action="store_true",
                          help="write the reference's numbers of checks into the table")
-    return top
 
 
 def run_show(options):
@@ -92,6 +109,7 @@ def run_show(options):
 
 
 def run_starters(options):
+    from course import starter
     different = False
     for lab in labs.all_labs():
         for file in lab.files:
@@ -110,6 +128,7 @@ def run_starters(options):
 
 
 def run_proof(options):
+    from course import proof
     good = True
     for lab in [labs.find(each) for each in options.lab] or labs.all_labs():
         done = proof.prove(lab, options.times, options.solution)

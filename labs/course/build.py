@@ -112,6 +112,15 @@ def compile_files(lab, target, files, into, color=False, untrusted=False):
     return [str(output) for _, output in jobs], warnings
 
 
+def try_compiling(lab, files, color=False):
+    """CompileError if one of them is not C++."""
+    with tempfile.TemporaryDirectory(prefix="pagealloc-try-") as folder:
+        try:
+            compile_files(lab, lab.targets[0], files, folder, color)
+        except CompileError as error:
+            raise CompileError(str(error).replace(f"{ROOT}/", "")) from None
+
+
 def link(target, objects, output, untrusted=False):
     words = [str(BUILD / word) if (BUILD / word).exists() else word
              for word in link_command(target)]

@@ -108,12 +108,15 @@ def what_next(lab, outcomes):
 
 def check(lab, seed, only=None, everything=False):
     """True when all that ran has passed."""
-    prepare(lab)
-    begun = time.monotonic()
     files = student_files(lab)
     heading = f"Lab {lab.number}  {lab.title}"
     print(f"{terminal.paint(heading, 'bold')}   seed {seed}")
     try:
+        if not all((build.ROOT / file.reference).exists() for file in lab.files):
+            # The library is made of these files too, and its build would say more than is needed.
+            build.try_compiling(lab, files, terminal.is_terminal())
+        prepare(lab)
+        begun = time.monotonic()
         terminal.status("Compiling ...")
         outcomes, explained, warnings = grade_files(
             lab, files, seed, only, terminal.is_terminal(),

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Makes the image of the autograder: what the distribution has, and everything but the submission
+# compiled. Run once, as root.
+set -euo pipefail
+
+source=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd -P)
+target=/autograder/pagealloc
+
+# Nobody, who compiles and runs submissions, must be able to read the sources, and not the seed.
+mkdir -p "$target"
+cp -a "$source/repository/." "$target/"
+chmod 755 /autograder "$target"
+chmod -R go+rX "$target"
+install -m 600 "$source/seed" "$source/lab" /autograder/
+
+cd "$target"
+export DEBIAN_FRONTEND=noninteractive
+./lab grade "$(cat /autograder/lab)" > /dev/null
+./lab bench "$(cat /autograder/lab)" --simulated --out /tmp/first-bench > /dev/null
+rm -rf .lab /tmp/first-bench
