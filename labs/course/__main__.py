@@ -75,6 +75,16 @@ def parser():
                          help="a picture for --gradescope; may be repeated")
     command.add_argument("--replay", metavar="RECORD", help="make a stored grade again")
 
+    command = add("bench", run_bench, "measure your code beside the reference's figures and fio",
+                  "examples:\n  ./lab bench 01\n  ./lab bench 01 --simulated   in a second, and the "
+                  "same figures every time")
+    command.add_argument("lab")
+    command.add_argument("--simulated", action="store_true", help="on a simulated disk, without fio")
+    command.add_argument("--out", metavar="DIR", help="where the picture goes")
+    command.add_argument("--submission", metavar="DIR", help="somebody else's files")
+    command.add_argument("--record", action="store_true",
+                         help="measure the reference, and keep its figures in labs/")
+
     if importlib.util.find_spec("course.proof"):
         add_for_teachers(add)
     return top
@@ -102,6 +112,13 @@ def add_for_teachers(add):
     command.add_argument("--text", action="store_true", help="show what the student would read")
     command.add_argument("--record", action="store_true",
                          help="write the reference's numbers of checks into the table")
+    command.add_argument("--check", action="store_true",
+                         help="compare docs/grader-proof.md with what comes out, and write nothing")
+
+
+def run_bench(options):
+    from course import bench  # needs matplotlib
+    return bench.bench(labs.find(options.lab), options)
 
 
 def run_show(options):
@@ -128,27 +145,29 @@ def run_starters(options):
 
 
 def run_proof(options):
-    from course import proof
-    good = True
+    from course import hostile, proof, proof_page
+    proofs = []
     for lab in [labs.find(each) for each in options.lab] or labs.all_labs():
-        done = proof.prove(lab, options.times, options.solution)
-        good = proof.show(done) and good
+        proofs.append(proof.prove(lab, options.times, options.solution))
+        proof.show(proofs[-1])
         if options.record:
-            proof.record(lab, done.checks)
+            proof.record(lab, proofs[-1].checks)
         if options.text:
-            for patched in done.wrong:
-                for test, text in patched.texts.items():
-                    print(f"\n== {patched.name}, {test}\n{text}")
-    return 0 if good else 1
-
-
-def run_check(options):
-    lab = labs.find(options.lab)
-    if options.test:
-        lab.test(options.test)  # or an error
-    if options.watch:
-        check.watch(lab, options.seed, options.test, options.all)
-    return 0 if check.check(lab, options.seed, options.test, options.all) else 1
+            proof.show_texts(proofs[-1])
+    faults = [fault for each in proofs for fault in each.faults]
+    if options.lab:
+        return 1 if faults else 0
+    faults += hostile.run_all()
+    for fault in faults:
+        print(f"FAULT {fault}")
+    text = proof_page.page(proofs, hostile.ALL)
+    if options.check and proof_page.PAGE.read_text(encoding="utf-8") != text:
+        print("FAULT docs/grader-proof.md is not what ./lab proof makes of it")
+        return 1
+    if not options.check and not faults:
+        proof_page.PAGE.write_text(text, encoding="utf-8")
+        print(f"{proof_page.PAGE.relative_to(labs.ROOT)} written")
+    return 1 if faults else 0
 
 
 def main():

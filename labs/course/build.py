@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from course.labs import ROOT, Trouble
 
-BUILD = ROOT / "build" / "debug"
+BUILD = ROOT / "build" / "debug"      # what grades: assertions on
+RELEASE = ROOT / "build" / "release"  # what measures
 COMPILE_S = 120   # a submission that keeps the compiler busy for ever
 COMPILE_BYTES = 4 << 30
 OBJECT_BYTES = 256 << 20
@@ -26,9 +27,9 @@ class CompileError(Exception):
     """What the compiler or the linker had to say about the student's files."""
 
 
-def make(targets, on_output=None):
+def make(targets, on_output=None, folder=BUILD):
     """Has the build system make these; quick when nothing has changed."""
-    command = ["cmake", "--build", str(BUILD), "--target", *targets]
+    command = ["cmake", "--build", str(folder), "--target", *targets]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     output = []
     for line in process.stdout:
@@ -47,10 +48,10 @@ def tool(name):
     return BUILD / "bin" / name
 
 
-def flags_of(target):
+def flags_of(target, folder=BUILD):
     """What the target's own sources are compiled with, for a file from anywhere."""
     marker = f"{target}.dir/"
-    with open(BUILD / "compile_commands.json", encoding="utf-8") as file:
+    with open(folder / "compile_commands.json", encoding="utf-8") as file:
         for entry in json.load(file):
             if marker in entry["command"]:
                 words = shlex.split(entry["command"])
@@ -68,9 +69,9 @@ def flags_of(target):
     return kept
 
 
-def link_command(target):
+def link_command(target, folder=BUILD):
     """The words of the command that links it."""
-    listed = subprocess.run(["ninja", "-C", str(BUILD), "-t", "commands", target],
+    listed = subprocess.run(["ninja", "-C", str(folder), "-t", "commands", target],
                             capture_output=True, text=True, check=True).stdout.splitlines()
     words = shlex.split(listed[-1])
     return [word for word in words if word not in (":", "&&")]
@@ -95,9 +96,9 @@ def run_tool(command, cwd, sandbox=None):
     return done.stderr
 
 
-def compile_files(lab, target, files, into, color=False, untrusted=False):
+def compile_files(lab, target, files, into, color=False, untrusted=False, folder=BUILD):
     """Objects of `files` (name -> path) in the folder `into`, two at a time; and the warnings."""
-    flags = flags_of(target)
+    flags = flags_of(target, folder)
     jobs = []
     for name, path in files.items():
         output = pathlib.Path(into) / f"{target}_{name}.o"
@@ -121,14 +122,14 @@ def try_compiling(lab, files, color=False):
             raise CompileError(str(error).replace(f"{ROOT}/", "")) from None
 
 
-def link(target, objects, output, untrusted=False):
-    words = [str(BUILD / word) if (BUILD / word).exists() else word
-             for word in link_command(target)]
+def link(target, objects, output, untrusted=False, folder=BUILD):
+    words = [str(folder / word) if (folder / word).exists() else word
+             for word in link_command(target, folder)]
     first = next(i for i, word in enumerate(words) if word.endswith(".o"))
     words[first:first] = objects
     words[words.index("-o") + 1] = str(output)
     try:
-        run_tool(words, BUILD, output.parent if untrusted else None)
+        run_tool(words, folder, output.parent if untrusted else None)
     except CompileError as error:
         raise CompileError(explain_linker(str(error))) from None
 
@@ -140,31 +141,31 @@ def explain_linker(text):
     return text
 
 
-def programs(lab, files, into, color=False, untrusted=False):
-    """The lab's programs on these files: target -> path, and the compiler's warnings. Call
-    prepare() first. What is `untrusted` is compiled in a sandbox: what a source includes ends up in
-    messages, and nobody's secrets may."""
+def programs(lab, files, into, color=False, untrusted=False, targets=None, folder=BUILD):
+    """The lab's programs, or `targets`, on these files: target -> path, and the compiler's warnings.
+    Call prepare() first. What is `untrusted` is compiled in a sandbox: what a source includes ends
+    up in messages, and nobody's secrets may."""
     made, warnings = {}, ""
     into = pathlib.Path(into)
-    with tempfile.TemporaryDirectory(prefix="objects-", dir=into) as folder:
+    with tempfile.TemporaryDirectory(prefix="objects-", dir=into) as scratch:
         # Whoever the sandbox makes of the compiler writes here, and nothing stays here: the programs
         # end where only we can change them.
-        os.chmod(folder, 0o777)
+        os.chmod(scratch, 0o777)
         copies = {}
         for name, path in files.items():
-            copies[name] = pathlib.Path(folder) / name
+            copies[name] = pathlib.Path(scratch) / name
             shutil.copyfile(path, copies[name])
         try:
-            for target in lab.targets:
-                objects, said = compile_files(lab, target, copies, folder, color, untrusted)
+            for target in targets or lab.targets:
+                objects, said = compile_files(lab, target, copies, scratch, color, untrusted, folder)
                 warnings = warnings or said
-                output = pathlib.Path(folder) / target
-                link(target, objects, output, untrusted)
+                output = pathlib.Path(scratch) / target
+                link(target, objects, output, untrusted, folder)
                 made[target] = into / target
                 shutil.copy2(output, made[target])
         except CompileError as error:
-            raise CompileError(by_name(lab, folder, str(error))) from None
-        warnings = by_name(lab, folder, warnings)
+            raise CompileError(by_name(lab, scratch, str(error))) from None
+        warnings = by_name(lab, scratch, warnings)
     return made, warnings
 
 

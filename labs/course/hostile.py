@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from course import build, check, labs, record, starter
 from course.labs import ROOT
-from course.run import Runner
+from course.run import Runner, calibrate
 
 CANARY = "/tmp/pagealloc-hostile-canary"
 MEMORY_BYTES = 1100 << 20  # of a test: its limit and what the program needs before it counts
@@ -22,6 +22,12 @@ class Hostile:
     top: str = ""        # at the top of the file
     says: str = ""       # what the student is told; empty: it is NOT STARTED
     compiles: bool = True
+
+    @property
+    def told(self):
+        if not self.compiles:
+            return f"does not compile{': ' + self.says if self.says else ''}"
+        return self.says or "NOT STARTED, as if it had not tried"
 
 
 ALL = (
@@ -121,12 +127,10 @@ def faults_of(hostile, lab, calibration_s):
     return faults
 
 
-def run_all(calibration_s, on_done=lambda hostile: None):
-    """Hostile -> its faults."""
+def run_all():
+    """What went wrong with all of them."""
     lab = labs.find("01")
     build.prepare(lab)
-    found = {}
-    for hostile in ALL:
-        found[hostile] = faults_of(hostile, lab, calibration_s)
-        on_done(hostile)
-    return found
+    calibration_s = calibrate()
+    return [f"hostile submission '{hostile.name}': {fault}"
+            for hostile in ALL for fault in faults_of(hostile, lab, calibration_s)]

@@ -45,6 +45,7 @@ class Lab:
     tests: tuple[Test, ...]
     needs: tuple[str, ...] = ()
     predictions: tuple[dict, ...] = ()
+    bench: str = ""  # which rows of the harness are about this lab's code: a regular expression
     programs: dict = field(default_factory=dict)  # target -> tests; all others are lab_NN's
 
     @property
@@ -102,6 +103,7 @@ def load(table):
                            for each in raw["tasks"]),
                tests=tests, needs=tuple(raw.get("needs", ())),
                predictions=tuple(raw.get("predictions", ())),
+               bench=raw.get("bench", ""),
                programs=raw.get("programs", {}))
 
 

@@ -5,9 +5,13 @@ cmd_course() {
   local -a kinds=(build)
   case $1 in bench) kinds+=(compare) ;; esac
   ensure "${kinds[@]}"
+  if [[ $1 == bench ]]; then
+    probe_python '' || fail "$found"
+    if [[ ! -e $root/build/release/build.ninja ]]; then configure release >/dev/null; fi
+  fi
   if [[ ! -e $root/build/debug/build.ninja ]]; then
     say 'Configuring the build (the first time only)'
-    configure debug > /dev/null
+    configure debug >/dev/null
   fi
   PYTHONPATH=$root/labs PYTHONDONTWRITEBYTECODE=1 exec "${python:-python3}" -m course "$@"
 }

@@ -1,0 +1,187 @@
+"""./lab bench NN: the student's code in the harness that measures the product, beside what the
+reference made of it when it was recorded, and fio in the same run.
+
+A ratio to fio of the same run is what can be compared from machine to machine; on the simulated
+machine, where there is no fio and no luck, the figures themselves.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+
+from course import build, check, guide, record, terminal
+from course.labs import ROOT, Trouble
+
+PROGRAM = "pagealloc_bench"
+FILE_SIZE = "256MiB"
+ROUNDS = "4"
+SIMULATED = "sim:nvme"
+SANDBOX = ("120", str(2 << 30), str(256 << 20))  # processor time, memory, file size
+
+
+@dataclass
+class Row:
+    name: str
+    value: float          # ratio to fio, or operations per second on the simulated machine
+    low: float
+    high: float
+    peer: str = ""
+    reason: str = ""      # why there is no value
+
+
+def name_of(row):
+    parts = [row["workload"], row["impl"]]
+    if row["variant"]:
+        parts.append(row["variant"])
+    if row["threads"] > 1:
+        parts.append(f"{row['threads']} threads")
+    elif row["depth"] > 1:
+        parts.append(f"depth {row['depth']}")
+    if row["batch"] > 1:
+        parts.append(f"{row['batch']} writes a sync")
+    return " ".join(parts).replace("_", " ")
+
+
+def rows_of(results, simulated):
+    key = ("workload", "impl", "variant", "threads", "depth", "batch")
+    ratios = {tuple(ratio.get(name) for name in key): ratio for ratio in results["ratios"]}
+    rows = []
+    for row in results["rows"]:
+        if row["impl"] == "fio":
+            continue
+        name = name_of(row)
+        if not row["available"]:
+            rows.append(Row(name, 0, 0, 0, reason=row["reason"]))
+        elif simulated:
+            speed = row["median"]["ops_per_second"]
+            rows.append(Row(name, speed, speed, speed))
+        else:
+            ratio = ratios.get(tuple(row.get(name) for name in key))
+            if ratio is None or ratio["ratio_median"] is None:
+                rows.append(Row(name, 0, 0, 0, reason=row["reason"] or "no fio to compare with"))
+            else:
+                rows.append(Row(name, ratio["ratio_median"], *ratio["ci95"], ratio["peer"]))
+    return rows
+
+
+def measure(program, lab, simulated, folder, untrusted):
+    """Runs the harness; its results.json as it is."""
+    command = [str(program), "--quick", "--rounds", ROUNDS, "--filter", lab.bench,
+               "--file-size", FILE_SIZE, "--out", str(folder)]
+    if simulated:
+        command += ["--kernel", SIMULATED]
+    if untrusted:
+        command = [str(build.tool("labs_sandbox")), "alone", str(folder), *SANDBOX, *command]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, text=True, check=False,
+                          stderr=subprocess.PIPE if not sys.stdout.isatty() else None)
+    path = pathlib.Path(folder) / "results.json"
+    if done.returncode == 77:
+        raise Trouble(f"lab {lab.number} has functions that are NOT STARTED; what is measured needs "
+                      "all of them")
+    if done.returncode != 0 or not path.exists():
+        said = (done.stderr or "").strip().splitlines()
+        raise Trouble(f"the measurement failed (status {done.returncode})"
+                      + (f": {said[-1]}" if said else ""))
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def recorded(lab, simulated):
+    """The reference's rows, by name; and on which machine they were made."""
+    try:
+        with open(lab.folder / "bench.json", encoding="utf-8") as file:
+            part = json.load(file)["simulated" if simulated else "real"]
+    except FileNotFoundError:
+        return {}, ""
+    return ({name: Row(name, *values) for name, values in part["rows"].items()},
+            part["machine"])
+
+
+def save_record(lab, rows, machine, simulated):
+    path = lab.folder / "bench.json"
+    whole = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    whole["simulated" if simulated else "real"] = {
+        "machine": machine,
+        "rows": {row.name: [round(row.value, 3), round(row.low, 3), round(row.high, 3)]
+                 for row in rows if not row.reason}}
+    path.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def predicted(lab, rows):
+    """(question, predicted, measured) of those predictions that this measurement answers: the table
+    says of which rows they are the quotient, or of which one the value."""
+    answers = guide.predictions_of(lab)
+    values = {row.name: row.value for row in rows if not row.reason}
+    found = []
+    for question in lab.predictions:
+        over, under = question.get("over"), question.get("under")
+        if question["id"] not in answers or over not in values:
+            continue
+        measured = values[over] / values[under] if under in values else values[over]
+        found.append((question["id"], answers[question["id"]], measured, question["unit"]))
+    return found
+
+
+def show(lab, rows, reference, simulated):
+    unit = "operations/s" if simulated else "of fio"
+    wide = max(len(row.name) for row in rows)
+    print(f"\n  {'':<{wide}}  {'yours':>12}  {'reference':>12}   {unit}")
+    for row in rows:
+        if row.reason:
+            print(f"  {row.name:<{wide}}  {row.reason}")
+            continue
+        other = reference.get(row.name)
+        form = "{:>12,.0f}" if simulated else "{:>12.2f}"
+        print(f"  {row.name:<{wide}}  {form.format(row.value)}  "
+              f"{form.format(other.value) if other else '-':>12}")
+    for name, said, measured, unit in predicted(lab, rows):
+        print(f"\n  {name}: you predicted {said:g} {unit}, measured {measured:.3g}")
+
+
+def bench(lab, options):
+    if not lab.bench:
+        print(f"Lab {lab.number} has nothing of its own to measure; its handout says what to run.")
+        return 0
+    files = record.take_submission(lab, pathlib.Path(options.submission)) \
+        if options.submission else check.student_files(lab)
+    out = pathlib.Path(options.out).absolute() if options.out else \
+        ROOT / ".lab" / "bench" / lab.number
+    out.mkdir(parents=True, exist_ok=True)
+    build.make([PROGRAM], folder=build.RELEASE,
+               on_output=lambda line: terminal.status(f"Building what measures {line[:40].strip()}"))
+    build.make(["labs_sandbox"])
+    terminal.end_status()
+    with tempfile.TemporaryDirectory(prefix="pagealloc-bench-") as folder:
+        os.chmod(folder, 0o755)
+        if options.record:
+            program = build.RELEASE / "bin" / PROGRAM
+        else:
+            try:
+                made, _ = build.programs(lab, files, folder, untrusted=bool(options.submission),
+                                         targets=[PROGRAM], folder=build.RELEASE)
+            except build.CompileError as error:
+                check.show_compile_error(error)
+                return 1
+            program = made[PROGRAM]
+        scratch = pathlib.Path(folder) / "measured"
+        scratch.mkdir()
+        os.chmod(scratch, 0o777)
+        results = measure(program, lab, options.simulated, scratch, bool(options.submission))
+        shutil.copy2(scratch / "results.json", out / "results.json")
+    rows = rows_of(results, options.simulated)
+    machine = SIMULATED if options.simulated else results["machine"]["cpu"]
+    if options.record:
+        save_record(lab, rows, machine, options.simulated)
+    reference, where = recorded(lab, options.simulated)
+    print(f"{terminal.paint(f'Lab {lab.number}  {lab.title}', 'bold')}   "
+          f"{'the simulated machine' if options.simulated else machine}")
+    show(lab, rows, reference, options.simulated)
+    from course import figure
+    picture = figure.draw(lab, rows, reference, where, predicted(lab, rows), options.simulated, out)
+    print(f"\n  {picture}")
+    return 0
