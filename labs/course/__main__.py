@@ -170,6 +170,15 @@ def run_proof(options):
     return 1 if faults else 0
 
 
+def run_check(options):
+    lab = labs.find(options.lab)
+    if options.test:
+        lab.test(options.test)  # or an error
+    if options.watch:
+        check.watch(lab, options.seed, options.test, options.all)
+    return 0 if check.check(lab, options.seed, options.test, options.all) else 1
+
+
 def main():
     options = parser().parse_args()
     try:
