@@ -73,6 +73,8 @@ def parser():
                          help="take the lab's files from there, and nothing else")
     command.add_argument("--plot", metavar="PNG", action="append",
                          help="a picture for --gradescope; may be repeated")
+    command.add_argument("--metadata", metavar="FILE",
+                         help="Gradescope's submission_metadata.json, for what has improved")
     command.add_argument("--replay", metavar="RECORD", help="make a stored grade again")
 
     command = add("bench", run_bench, "measure your code beside the reference's figures and fio",

@@ -32,7 +32,7 @@ def grade(options):
             progress.note_score(lab, made["score"])
         grades.append(made)
     if formatted:
-        write(options.output, text_of(grades[0], formatted[0], options.plot or ()))
+        write(options.output, text_of(grades[0], formatted[0], options))
         return 0
     for made in grades:
         show(made)
@@ -62,11 +62,23 @@ def show(made):
             print(f"      {terminal.sign('failed')} {test['id']:<5} {test['name']}")
 
 
-def text_of(made, form, plots):
+def improvement(made, metadata):
+    """Points more than the submission before had, as Gradescope tells; None: it tells nothing."""
+    try:
+        with open(metadata, encoding="utf-8") as file:
+            before = json.load(file)["previous_submissions"][-1]
+        return made["score"] - round(float(before["score"]))
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return None
+
+
+def text_of(made, form, options):
     if form == "junit":
         return formats.junit(made)
     if form == "gradescope":
-        made = formats.gradescope(made, [(pathlib.Path(p).stem, p) for p in plots])
+        plots = [(pathlib.Path(path).stem, path) for path in options.plot or ()]
+        improved = improvement(made, options.metadata) if options.metadata else None
+        made = formats.gradescope(made, plots, improved)
     elif form == "classroom50":
         made = formats.classroom50(made)
     return json.dumps(made, indent=1) + "\n"
