@@ -27,6 +27,7 @@ def parser():
     command.add_argument("--test", metavar="ID", help="only this one, whatever it depends on")
     command.add_argument("--seed", type=int, default=1, help="another run of the same tests")
     command.add_argument("--all", action="store_true", help="explain every failure, not the first")
+    command.add_argument("--keep", metavar="DIR", help="leave the linked programs there")
     command.add_argument("--watch", action="store_true", help="again whenever a file is saved")
 
     add("next", lambda options: guide.next_step(), "what to do now")
@@ -178,6 +179,8 @@ def run_check(options):
         lab.test(options.test)  # or an error
     if options.watch:
         check.watch(lab, options.seed, options.test, options.all)
+    if options.keep:
+        check.keep(lab, options.keep)
     return 0 if check.check(lab, options.seed, options.test, options.all) else 1
 
 

@@ -1,5 +1,6 @@
 """./lab check NN: the tests on the student's files, and what to do next."""
 
+import pathlib
 import time
 
 from course import build, explain, progress, terminal
@@ -143,6 +144,19 @@ def check(lab, seed, only=None, everything=False):
         print(f"\n{len(failed) - 1} more failed: ./lab check {lab.number} --all explains them too.")
     print(f"\n{terminal.paint('Next:', 'bold')} {what_next(lab, outcomes)}")
     return all(outcome.state == "passed" for outcome in outcomes)
+
+
+def keep(lab, folder):
+    """Links the lab's programs and leaves them, for a debugger."""
+    prepare(lab)
+    path = pathlib.Path(folder).absolute()
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        made, _ = build.programs(lab, student_files(lab), path)
+    except build.CompileError:
+        return  # which check() will show
+    for program in made.values():
+        print(f"Kept: {program}")
 
 
 def watch(lab, seed, only=None, everything=False):

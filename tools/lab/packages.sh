@@ -22,6 +22,7 @@ libboost-dev|header|boost/intrusive/set.hpp|build
 python3|command|python3|build
 fio|command|fio|compare
 python3-matplotlib|python||compare
+python3-jsonschema|module|jsonschema|test
 strace|command|strace|test
 user-mode-linux|tool|linux.uml|test
 kmod|tool|insmod|test
@@ -114,6 +115,13 @@ probe_python() {
   found="${tried:+no matplotlib in:$tried}"
   found=${found:-no python3 on PATH}
   return 1
+}
+
+# Of the python3 that probe_python has found: both are asked for by ./lab test.
+probe_module() {
+  local interpreter=${python:-/usr/bin/python3}
+  found=$("$interpreter" -c "import $1; print('$1 of $interpreter')" 2>/dev/null) ||
+    { found="no $1 in $interpreter"; return 1; }
 }
 
 # missing_packages GROUP...: sets `missing` to the packages these groups of commands still need.
