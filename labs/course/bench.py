@@ -32,6 +32,7 @@ class Row:
     high: float
     peer: str = ""
     reason: str = ""      # why there is no value
+    speed: float = 0      # operations per second, whatever `value` is
 
 
 def name_of(row):
@@ -55,17 +56,18 @@ def rows_of(results, simulated):
         if row["impl"] == "fio":
             continue
         name = name_of(row)
+        speed = row["median"]["ops_per_second"] if row["available"] else 0
         if not row["available"]:
             rows.append(Row(name, 0, 0, 0, reason=row["reason"]))
         elif simulated:
-            speed = row["median"]["ops_per_second"]
-            rows.append(Row(name, speed, speed, speed))
+            rows.append(Row(name, speed, speed, speed, speed=speed))
         else:
             ratio = ratios.get(tuple(row.get(name) for name in key))
             if ratio is None or ratio["ratio_median"] is None:
                 rows.append(Row(name, 0, 0, 0, reason=row["reason"] or "no fio to compare with"))
             else:
-                rows.append(Row(name, ratio["ratio_median"], *ratio["ci95"], ratio["peer"]))
+                rows.append(Row(name, ratio["ratio_median"], *ratio["ci95"], ratio["peer"],
+                                speed=speed))
     return rows
 
 
@@ -114,15 +116,20 @@ def save_record(lab, rows, machine, simulated):
 
 def predicted(lab, rows):
     """(question, predicted, measured) of those predictions that this measurement answers: the table
-    says of which rows they are the quotient, or of which one the value."""
+    says of which two rows they compare the speeds, or of which one they are the value."""
     answers = guide.predictions_of(lab)
-    values = {row.name: row.value for row in rows if not row.reason}
+    values = {row.name: row for row in rows if not row.reason}
     found = []
     for question in lab.predictions:
         over, under = question.get("over"), question.get("under")
         if question["id"] not in answers or over not in values:
             continue
-        measured = values[over] / values[under] if under in values else values[over]
+        if under is None:
+            measured = values[over].value
+        elif under in values:
+            measured = values[over].speed / values[under].speed
+        else:
+            continue
         found.append((question["id"], answers[question["id"]], measured, question["unit"]))
     return found
 

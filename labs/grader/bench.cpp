@@ -208,7 +208,9 @@ bool has_range(Call call) {
          call == Call::fadvise || call == Call::msync;
 }
 
-std::string answer_of(std::int64_t result) {
+std::string answer_of(std::int64_t result, bool descriptor) {
+  if (descriptor && result >= os::sim::first_fd)
+    return fmt::format("descriptor {}", result - os::sim::first_fd);
   if (result >= 0) return fmt::format("{}", result);
   const char* name = strerrorname_np(static_cast<int>(-result));
   return name == nullptr ? fmt::format("{}", result) : fmt::format("-{}", name);
@@ -225,7 +227,8 @@ std::string line_of(const Record& record) {
   } else if (record.path.empty() && record.fd >= 0) {
     line += fmt::format("descriptor {}", record.fd - os::sim::first_fd);
   }
-  return line + fmt::format(") = {}\n", answer_of(record.result));
+  const bool opens = record.call == Call::open;
+  return line + fmt::format(") = {}\n", answer_of(record.result, opens));
 }
 
 }  // namespace

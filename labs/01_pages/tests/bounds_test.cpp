@@ -17,6 +17,9 @@ struct Case {
 };
 
 std::string text_of(const Op& op) {
+  if (op.verb == Verb::sync) {
+    return fmt::format("sync, with page {} and run {} in its fields,", op.page, op.run);
+  }
   if (op.run == 1) return fmt::format("{} of page {}", name_of(op.verb), op.page);
   return fmt::format("{} from page {}, run {}", name_of(op.verb), op.page, op.run);
 }

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
+#include <sstream>
 
 #include "labs/01_pages/tests/common.h"
 #include "labs/01_pages/tests/tests.h"
@@ -180,6 +180,17 @@ void use(Test& t, Bench& bench) {
   check(done(*file, {.verb = Verb::sync}).op);
 }
 
+std::string opens_and_closes(Bench& bench) {
+  std::string text;
+  std::istringstream lines(bench.timeline());
+  for (std::string line; std::getline(lines, line);) {
+    const bool wanted =
+        line.find("us  open ") != std::string::npos || line.find("us  close ") != std::string::npos;
+    if (wanted) text += line + "\n";
+  }
+  return text;
+}
+
 struct Budget {
   Call call;
   std::uint64_t most;
@@ -219,21 +230,21 @@ void budget_of_calls(Test& t) {
   for (const Budget& each : budgets) {
     if (t.holds(made(each.call) <= each.most)) continue;
     const char* const name = os::call_names[static_cast<std::size_t>(each.call)];
-    t.fail({.expected = fmt::format("at most {} of {} for {} reads, {} writes and one sync",
-                                    each.most, name, reads, writes),
-            .found = fmt::format("{}", made(each.call)),
+    t.fail({.expected = fmt::format("at most {} for {} reads, {} writes and one sync",
+                                    calls_text(each.most, name), reads, writes),
+            .found = calls_text(made(each.call), name),
             .cause = each.cause,
             .function = each.function,
             .evidence = bench.calls()});
   }
   if (!t.holds(made(Call::close) == made(Call::open))) {
-    t.fail({.expected =
-                fmt::format("{} descriptors were opened and as many are closed", made(Call::open)),
-            .found = fmt::format("{} are", made(Call::close)),
-            .cause = "the descriptor of the directory stays open: after enough opens there are "
-                     "none left",
-            .function = "SharedFile::sync_name",
-            .evidence = bench.timeline()});
+    t.fail(
+        {.expected = fmt::format("{} descriptors are opened, and as many closed", made(Call::open)),
+         .found = fmt::format("{} closed", made(Call::close)),
+         .cause = "the descriptor of the directory stays open: after enough opens there are "
+                  "none left",
+         .function = "SharedFile::sync_name",
+         .evidence = opens_and_closes(bench)});
   }
 }
 

@@ -80,12 +80,26 @@ std::string ordinal(std::size_t index) {
   return index < words.size() ? words[index] : fmt::format("{}th", index + 1);
 }
 
+std::string calls_text(std::size_t count, const char* call) {
+  return fmt::format("{} {} of {}", count, count == 1 ? "call" : "calls", call);
+}
+
+std::size_t bytes_moved(std::span<const Record> records) {
+  std::size_t bytes = 0;
+  for (const Record& record : records) {
+    if (record.result > 0) bytes += static_cast<std::size_t>(record.result);
+  }
+  return bytes;
+}
+
+std::string history(Bench& bench) { return "\nwhat the machine did:\n" + bench.timeline(); }
+
 Difference difference(const char* call, std::span<const Range> expected,
                       std::span<const Range> found) {
   if (expected.size() != found.size() &&
       std::ranges::equal(expected.first(std::min(expected.size(), found.size())),
                          found.first(std::min(expected.size(), found.size())))) {
-    return {fmt::format("{} calls of {}", expected.size(), call), fmt::format("{}", found.size())};
+    return {calls_text(expected.size(), call), calls_text(found.size(), call)};
   }
   for (std::size_t i = 0; i < std::min(expected.size(), found.size()); ++i) {
     if (expected[i] == found[i]) continue;

@@ -57,5 +57,11 @@ Done done(PageFile& file, Op op);
 
 /// "first", "second" ...
 std::string ordinal(std::size_t index);
+/// "1 call of preadv", "2 calls of preadv".
+std::string calls_text(std::size_t count, const char* call);
+/// What these calls have moved.
+std::size_t bytes_moved(std::span<const conformance::Record> records);
+/// The machine's timeline with its heading, to follow a picture.
+std::string history(Bench& bench);
 
 }  // namespace pagealloc::labs

@@ -65,16 +65,18 @@ void check_poisoned_handle(Handles& h, PageFile& file, const char* what, const c
                               h.bench.kernel.count(Call::fdatasync) +
                               h.bench.kernel.count(Call::fallocate);
     if (!h.t.holds(op.result == Errc::poisoned && asked == 0)) {
-      h.t.fail({.expected = fmt::format("a {} after a failed {} comes back as poisoned, without "
-                                        "asking the kernel",
-                                        name_of(verb), what),
-                .found = fmt::format("{}, after {} calls", text_of(op.result, op.os_error), asked),
-                .cause = verb == Verb::sync
-                             ? "in admit a sync is let through before the poison is looked at; it "
-                               "has to come back without asking the kernel"
-                             : "admit refuses all but reads and prefetches of a poisoned file",
-                .function = "SharedFile::admit",
-                .evidence = h.bench.calls()});
+      h.t.fail(
+          {.expected = fmt::format("a {} after a failed {} comes back as poisoned, without "
+                                   "asking the kernel",
+                                   name_of(verb), what),
+           .found = fmt::format("{}, and the kernel was asked {}", text_of(op.result, op.os_error),
+                                asked == 1 ? "once" : fmt::format("{} times", asked)),
+           .cause = verb == Verb::sync
+                        ? "in admit a sync is let through before the poison is looked at; it "
+                          "has to come back without asking the kernel"
+                        : "admit refuses all but reads and prefetches of a poisoned file",
+           .function = "SharedFile::admit",
+           .evidence = h.bench.calls()});
     }
   }
   const Op op = h.run(file, Verb::read, 1);
@@ -204,7 +206,7 @@ void page_cache_is_not_believed(Test& t) {
             .cause = "the page that could not be written is clean, and still in the page cache. "
                      "poison() has to make the kernel forget it (forget_cache)",
             .function = "SharedFile::poison",
-            .evidence = h.bench.calls() + h.bench.timeline()});
+            .evidence = h.bench.calls() + history(h.bench)});
   }
   if (!t.holds(!h.bench.sim.serves_what_was_lost())) {
     t.fail({.expected = "the page cache has nothing that is clean and on no medium",

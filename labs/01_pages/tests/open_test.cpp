@@ -64,7 +64,7 @@ void check_bytes(Test& t, Bench& bench, PageId page, const char* cause) {
           .found = fmt::format("it is not in {} of {} cuts", lost.count, cuts_count),
           .cause = cause,
           .function = make_durable,
-          .evidence = picture_of(page, lost.first, 1, {{0, 1}}) + bench.timeline()});
+          .evidence = picture_of(page, lost.first, 1, {{0, 1}}) + history(bench)});
 }
 
 }  // namespace
@@ -109,7 +109,7 @@ void open_makes_bytes_durable(Test& t) {
   const std::size_t syncs = bench.kernel.count(Call::fsync) + bench.kernel.count(Call::fdatasync);
   if (!t.holds(syncs == 0)) {
     t.fail({.expected = "an open with sync_at_open false: no sync",
-            .found = fmt::format("{}", syncs),
+            .found = calls_text(syncs, "fsync or fdatasync"),
             .cause = "scratch files are opened so, whose loss does not matter",
             .function = make_durable,
             .evidence = bench.calls()});
@@ -129,7 +129,7 @@ void check_name(Test& t, Bench& bench, const std::string& path, const char* caus
                                gone, cuts_count),
           .cause = cause,
           .function = function,
-          .evidence = bench.calls() + bench.timeline()});
+          .evidence = bench.calls() + history(bench)});
 }
 
 /// A process makes the file, writes it and syncs it, and dies before it has synced the directory.
@@ -224,9 +224,10 @@ void check_unreadable(Test& t, bool syncfs_fails) {
   const std::size_t gone = Bench::nameless(bench.cuts(cuts_count), new_path);
   if (!t.holds(gone == 0 && bench.kernel.count(Call::syncfs) == 1)) {
     t.fail({.expected = "the directory may be passed through and not read: success, by syncfs",
-            .found = fmt::format("success, after {} calls of syncfs; the file is gone in {} of {} "
+            .found = fmt::format("success, after {}; the file is gone in {} of {} "
                                  "cuts",
-                                 bench.kernel.count(Call::syncfs), gone, cuts_count),
+                                 calls_text(bench.kernel.count(Call::syncfs), "syncfs"), gone,
+                                 cuts_count),
             .cause = cause,
             .function = sync_name,
             .evidence = bench.calls()});
@@ -245,7 +246,7 @@ void directory_goes_wrong(Test& t) {
     check_opened(t, bench, file, sync_name, "a signal comes while the directory is opened", cause);
     if (!t.holds(bench.kernel.count(Call::open) == 3)) {
       t.fail({.expected = "three calls of open: the file's, and the directory's twice",
-              .found = fmt::format("{}", bench.kernel.count(Call::open)),
+              .found = calls_text(bench.kernel.count(Call::open), "open"),
               .cause = cause,
               .function = sync_name,
               .evidence = bench.calls()});

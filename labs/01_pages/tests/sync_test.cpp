@@ -38,8 +38,7 @@ void check_durable(Test& t, Bench& bench, const std::array<std::uint64_t, 8>& ve
             .cause = "success was reported and the kernel was not asked, or not this time. Only "
                      "fdatasync moves what the page cache has to the medium",
             .function = function,
-            .evidence = picture_of(page, lost.first, version, {{0, 1, 2}}) +
-                        "the machine, without the power cut:\n" + bench.timeline()});
+            .evidence = picture_of(page, lost.first, version, {{0, 1, 2}}) + history(bench)});
   }
 }
 
@@ -53,8 +52,8 @@ void check_one_fdatasync(Test& t, Bench& bench, const blocking::Outcome& outcome
   }
   const std::size_t dear = bench.kernel.count(Call::fsync) + bench.kernel.count(Call::syncfs);
   if (!t.holds(dear == 0)) {
-    t.fail({.expected = "fdatasync",
-            .found = "fsync, or syncfs",
+    t.fail({.expected = "one call of fdatasync",
+            .found = bench.kernel.count(Call::fsync) > 0 ? "fsync" : "syncfs",
             .cause = "it is durable, and dearer: fdatasync covers the length and the allocation, "
                      "all that is needed to read the bytes back. fsync(2) also writes what nobody "
                      "needs for that, such as the time of the last change",
@@ -67,7 +66,7 @@ void check_one_call(Test& t, Bench& bench) {
   const std::size_t calls = bench.kernel.count(Call::fdatasync);
   if (t.holds(calls == 1)) return;
   t.fail({.expected = "one fdatasync for one sync",
-          .found = fmt::format("{}", calls),
+          .found = calls_text(calls, "fdatasync"),
           .cause = "what one call has made durable another one cannot make more so",
           .function = function,
           .evidence = bench.calls()});
@@ -106,8 +105,8 @@ void check_interrupted(Test& t) {
   const std::size_t calls = bench.kernel.count(Call::fdatasync);
   if (!t.holds(outcome.result == Errc::ok && calls == 3 && lost.count == 0)) {
     t.fail({.expected = "ok after two EINTR and one fdatasync more, with the page on the medium",
-            .found = fmt::format("{} after {} calls; the page is gone in {} of 16 cuts",
-                                 text_of(outcome), calls, lost.count),
+            .found = fmt::format("{} after {}; the page is gone in {} of 16 cuts", text_of(outcome),
+                                 calls_text(calls, "fdatasync"), lost.count),
             .cause = "a signal is nobody's failure, and here it would end all writing to the file; "
                      "`uninterrupted` (uninterrupted.h) makes the call again",
             .function = function,
@@ -136,15 +135,15 @@ void check_failure(Test& t, Fault fault, const char* what) {
     const bool told = outcome.result != Errc::ok && calls == 1;
     t.fail(
         {.expected = fmt::format("{}: io, errno {}", what, EIO),
-         .found = fmt::format("{} after {} calls; page {} is gone in {} of {} cuts",
-                              text_of(outcome), calls, page, lost.count, cuts_count),
+         .found = fmt::format("{} after {}; page {} is gone in {} of {} cuts", text_of(outcome),
+                              calls_text(calls, "fdatasync"), page, lost.count, cuts_count),
          .cause = told ? nameless : (calls > 1 ? believed : dropped),
          .function = function,
-         .evidence = bench.calls() + picture_of(page, lost.first, 1, {{0, 1}}) + bench.timeline()});
+         .evidence = bench.calls() + picture_of(page, lost.first, 1, {{0, 1}}) + history(bench)});
   }
   if (!t.holds(calls == 1)) {
     t.fail({.expected = fmt::format("{}: one fdatasync, and its EIO", what),
-            .found = fmt::format("{} calls", calls),
+            .found = calls_text(calls, "fdatasync"),
             .cause = "the sync was tried again. After a failure the pages are clean, and what a "
                      "second call answers is not about them",
             .function = function,
@@ -210,7 +209,7 @@ void syncs_one_at_a_time(Test& t) {
     const std::size_t calls = bench.kernel.count(Call::fdatasync);
     if (!t.holds(calls == 2)) {
       t.fail({.expected = "two calls of fdatasync for three syncs",
-              .found = fmt::format("{}", calls),
+              .found = calls_text(calls, "fdatasync"),
               .cause = "who comes while a sync is under way is not served by it, and all who have "
                        "come meanwhile are served by the next one, together",
               .function = function,

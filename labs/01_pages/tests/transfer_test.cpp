@@ -206,16 +206,17 @@ void check_truncated(Test& t, Bench& bench, SharedFile& file, PageId page, std::
   if (!t.holds(good)) {
     t.fail({.expected = fmt::format("{} of a file that is {} bytes long by now: truncated",
                                     pages_text(page, run), bench.raw_bytes()),
-            .found = fmt::format("{}, after {} of {} bytes", text_of(reading.outcome),
-                                 reading.memory.filled_bytes(), run * 4096),
+            .found =
+                fmt::format("{}, and the calls have moved {} of {} bytes", text_of(reading.outcome),
+                            bytes_moved(bench.kernel.log()), run * 4096),
             .cause = "preadv answers 0 at the end of the file. That is no error of the call, and "
                      "no success of the operation",
             .function = function,
             .evidence = bench.calls()});
   }
   if (!t.holds(bench.kernel.count(Call::preadv) == calls)) {
-    t.fail({.expected = fmt::format("truncated after {} calls of preadv", calls),
-            .found = fmt::format("{} calls", bench.kernel.count(Call::preadv)),
+    t.fail({.expected = "truncated after " + calls_text(calls, "preadv"),
+            .found = calls_text(bench.kernel.count(Call::preadv), "preadv"),
             .cause = "only an answer of 0 is the end of the file; a short transfer is not, and "
                      "after a 0 nothing more comes",
             .function = function,
@@ -254,7 +255,7 @@ void end_of_file_and_error(Test& t) {
   const std::size_t calls = bench.kernel.count(Call::preadv);
   if (!t.holds(result == Errc::io && calls == 1)) {
     t.fail({.expected = "io after one preadv, which answered EIO",
-            .found = fmt::format("{} after {} calls", text_of(reading.outcome), calls),
+            .found = text_of(reading.outcome) + " after " + calls_text(calls, "preadv"),
             .cause = "an error other than EINTR is tried again, or not handed on. Whether a second "
                      "try may be believed is not for this layer to decide, and for a sync it may "
                      "not",

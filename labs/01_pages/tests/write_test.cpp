@@ -133,10 +133,8 @@ void check_answer(Test& t, const Answer& each) {
   }
   const std::size_t calls = bench.kernel.count(Call::pwritev);
   if (!t.holds(calls == each.calls)) {
-    t.fail({.expected =
-                fmt::format("{}: {} of pwritev", each.what,
-                            each.calls == 1 ? "one call" : fmt::format("{} calls", each.calls)),
-            .found = fmt::format("{}", calls),
+    t.fail({.expected = fmt::format("{}: {}", each.what, calls_text(each.calls, "pwritev")),
+            .found = calls_text(calls, "pwritev"),
             .cause = "a failure is handed on as it is, without a second try",
             .function = "move_all",
             .evidence = bench.calls()});
@@ -187,9 +185,9 @@ void check_full_disk(Test& t, Bench& bench, SharedFile& file, PageId hole) {
     t.fail({.expected = fmt::format("the disk has no room for page {}, which is a hole: disk_full "
                                     "before anything is written",
                                     hole),
-            .found =
-                fmt::format("{} after {} calls of fallocate and {} of pwritev", text_of(outcome),
-                            bench.kernel.count(Call::fallocate), bench.kernel.count(Call::pwritev)),
+            .found = fmt::format("{} after {} and {}", text_of(outcome),
+                                 calls_text(bench.kernel.count(Call::fallocate), "fallocate"),
+                                 calls_text(bench.kernel.count(Call::pwritev), "pwritev")),
             .cause = "blocking::fill_holes() is not called before the transfer, or its answer is "
                      "dropped. Linux takes a write into a hole when only memory is there for it, "
                      "and finds the disk full at the sync: then the file is poisoned",
@@ -242,8 +240,8 @@ void hole_gets_its_space_first(Test& t) {
   const bool good = outcome.result == Errc::ok && bench.kernel.count(Call::fallocate) == 0;
   if (!t.holds(good)) {
     t.fail({.expected = "a write to a file without holes: ok, and no fallocate",
-            .found = fmt::format("{} after {} calls of fallocate", text_of(outcome),
-                                 bench.kernel.count(Call::fallocate)),
+            .found = text_of(outcome) + " after " +
+                     calls_text(bench.kernel.count(Call::fallocate), "fallocate"),
             .cause = "blocking::fill_holes() knows whether the file may have holes; no call of "
                      "one's own is needed",
             .function = function,
