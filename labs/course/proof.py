@@ -11,7 +11,7 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
-from course import build, check, explain, starter
+from course import build, check, explain, labs, starter
 from course.labs import ROOT, Trouble
 from course.run import Runner, calibrate
 
@@ -193,6 +193,33 @@ def check_reference(lab, times, calibration_s):
     return faults, checks
 
 
+def later_starters(lab):
+    """name -> path of what students have not begun when they come to this lab: what the library is
+    made of in their repository."""
+    files = {}
+    for later in labs.all_labs():
+        if later.number <= lab.number:
+            continue
+        for file in later.files:
+            if file.reference.startswith(("pagealloc/", "impl_")):
+                files[f"{later.number}_{file.name}"] = later.folder / file.name
+    return files
+
+
+def check_alone(lab, calibration_s):
+    """Faults of the labs' order: this one can be done while all later ones are not begun."""
+    with Runner(lab, calibration_s) as runner:
+        files = later_starters(lab)
+        if not files:
+            return []
+        try:
+            runner.take(files)
+        except build.CompileError as error:
+            return [f"with the starters of later labs it does not link: {error}"]
+        return [f"{outcome.test.id} is {outcome.state} {outcome.not_started} while later labs are "
+                "not begun" for outcome in runner.run(1) if outcome.state != "passed"]
+
+
 @dataclass
 class Proof:
     lab: object
@@ -239,7 +266,7 @@ def prove(lab, times=20, only=None):
     right = [p for p in done if p.path.parent.name == "right"]
     if only is not None:
         return Proof(lab, [], [], {}, wrong, right, 0)
-    starter_faults = check_starter(lab, calibration_s)
+    starter_faults = check_starter(lab, calibration_s) + check_alone(lab, calibration_s)
     reference_faults, checks = check_reference(lab, times, calibration_s)
     return Proof(lab, starter_faults, reference_faults, checks, wrong, right, times)
 
