@@ -16,5 +16,5 @@ install -m 600 "$source/seed" "$source/lab" /autograder/
 cd "$target"
 export DEBIAN_FRONTEND=noninteractive
 ./lab grade "$(cat /autograder/lab)" > /dev/null
-./lab bench "$(cat /autograder/lab)" --simulated --out /tmp/first-bench > /dev/null
-rm -rf .lab /tmp/first-bench
+./lab bench "$(cat /autograder/lab)" --build-only > /dev/null
+rm -rf .lab

@@ -85,6 +85,8 @@ def parser():
     command.add_argument("--simulated", action="store_true", help="on a simulated disk, without fio")
     command.add_argument("--out", metavar="DIR", help="where the picture goes")
     command.add_argument("--submission", metavar="DIR", help="somebody else's files")
+    command.add_argument("--build-only", action="store_true",
+                         help="compile what measures, and measure nothing")
     command.add_argument("--record", action="store_true",
                          help="measure the reference, and keep its figures in labs/")
 

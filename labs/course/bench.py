@@ -163,6 +163,8 @@ def bench(lab, options):
                on_output=lambda line: terminal.status(f"Building what measures {line[:40].strip()}"))
     build.make(["labs_sandbox"])
     terminal.end_status()
+    if options.build_only:
+        return 0
     with tempfile.TemporaryDirectory(prefix="pagealloc-bench-") as folder:
         os.chmod(folder, 0o755)
         if options.record:
