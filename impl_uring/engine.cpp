@@ -1,7 +1,6 @@
 #include "impl_uring/engine.h"
 
 #include <fmt/format.h>
-#include <linux/falloc.h>
 
 #include <algorithm>
 #include <array>
@@ -10,115 +9,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "pagealloc/file_on.h"
-#include "pagealloc/pieces.h"
-
 namespace pagealloc::impl_uring {
-
-namespace {
-
-// Op::done_bytes of a write whose range is being allocated first. No transfer is that long.
-constexpr std::uint32_t filling = UINT32_MAX;
-
-std::string why_refused(os::Kernel& kernel, int os_error) {
-  if (os_error == ENOSYS) return "not available here: this kernel has no io_uring";
-  if (os_error != EPERM) return "not available here: io_uring_setup failed";
-  std::array<char, 8> value{};
-  const int fd = kernel.open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC, 0);
-  if (fd >= 0) {
-    const iovec iov{value.data(), value.size() - 1};
-    if (kernel.preadv(fd, &iov, 1, 0) <= 0) value[0] = '0';
-    (void)kernel.close(fd);
-  }
-  if (value[0] == '1' || value[0] == '2') {
-    return fmt::format("not available here: io_uring is switched off, kernel.io_uring_disabled={}",
-                       value[0]);
-  }
-  return "not available here: io_uring is refused, as a container's seccomp filter does";
-}
-
-unsigned entries_of(const Options& options) {
-  return options.depth + (options.cache.bytes == 0 ? 0 : cache_transfers_max);
-}
-
-Result<std::unique_ptr<os::Ring>> make_ring(os::Kernel& kernel, std::string_view path,
-                                            const Options& options) {
-  // Best first. One issuer and deferred task work (6.1): completions are processed when their owner
-  // asks, not by interrupting it. Cooperative (5.19): at the owner's next system call. Not the
-  // first with a cache: a handle that nothing is in flight on may be closed by any thread (clause
-  // 14), and it may have read ahead.
-  constexpr std::array<unsigned, 3> flags_best_first = {
-      IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_COOP_TASKRUN, 0};
-  const bool cached = options.cache.bytes != 0;
-  int result = -EINVAL;
-  for (const unsigned flags : std::span(flags_best_first).subspan(cached ? 1 : 0)) {
-    auto ring = kernel.io_uring_setup(entries_of(options), flags);
-    if (ring) return std::move(*ring);
-    result = ring.error();
-    if (result != -EINVAL) break;
-  }
-  return std::unexpected(Error{.code = Errc::not_available,
-                               .os_error = -result,
-                               .path = std::string(path),
-                               .cause = why_refused(kernel, -result)});
-}
-
-}  // namespace
-
-Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& options) {
-  os::Kernel& kernel = options.kernel == nullptr ? os::linux_kernel() : *options.kernel;
-  if (auto good = SharedFile::check(path, options); !good) return std::unexpected(good.error());
-  // The ring comes first, so that a machine that refuses it leaves no new file behind.
-  auto ring = make_ring(kernel, path, options);
-  if (!ring) return std::unexpected(ring.error());
-  auto shared = SharedFile::open(path, options, Direct::require);
-  if (!shared) return std::unexpected(shared.error());
-  constexpr int shared_fd = -1;
-  return file_on(Engine::make(*shared, std::move(*ring), shared_fd));
-}
-
-Result<std::unique_ptr<IoEngine>> Engine::make(std::shared_ptr<SharedFile> shared,
-                                               std::unique_ptr<os::Ring> ring, int own_fd) {
-  const int fd = own_fd < 0 ? shared->fd() : own_fd;
-  if (!shared->geometry().direct) blocking::advise(*shared, fd);
-  if (const int result = ring->register_files({&fd, 1}); result < 0) {
-    return std::unexpected(shared->error(Errc::not_available, -result,
-                                         "not available here: cannot register the file"));
-  }
-  return std::make_unique<Engine>(std::move(shared), std::move(ring), own_fd);
-}
-
-Engine::Engine(std::shared_ptr<SharedFile> shared, std::unique_ptr<os::Ring> ring, int own_fd)
-    : IoEngine(std::move(shared)), own_fd_(own_fd), ring_(std::move(ring)) {}
-
-Engine::~Engine() {
-  if (own_fd_ >= 0) (void)shared().kernel().close(own_fd_);
-}
-
-Result<std::unique_ptr<IoEngine>> Engine::another() noexcept {
-  auto ring = make_ring(shared().kernel(), shared().path(), shared().options());
-  if (!ring) return std::unexpected(ring.error());
-  // Its syncs run beside ours, and each must hear of a failure: see sync_group.h.
-  auto fd = shared().reopen();
-  if (!fd) return std::unexpected(fd.error());
-  auto engine = make(share(), std::move(*ring), *fd);
-  if (!engine) (void)shared().kernel().close(*fd);
-  return engine;
-}
-
-Result<void> Engine::prepare(std::span<const iovec> memory) {
-  if (!shared().options().registered_buffers) return {};
-  registered_.assign(memory.begin(), memory.end());
-  const int result = ring_->register_buffers(registered_);
-  if (result >= 0) return {};
-  std::size_t bytes = 0;
-  for (const iovec& block : memory) bytes += block.iov_len;
-  return std::unexpected(shared().error(
-      Errc::not_available, -result,
-      fmt::format("not available here: {} bytes of registered buffers, RLIMIT_MEMLOCK is {} bytes "
-                  "(see ulimit -l)",
-                  bytes, shared().kernel().memlock_limit_bytes())));
-}
 
 void Engine::begin(Op& op) noexcept {
   // IORING_OP_FADVISE hands WILLNEED to a thread of the kernel's, which costs more than the call.
@@ -143,49 +34,6 @@ void Engine::queue(Op& op) noexcept {
   sqe->flags = IOSQE_FIXED_FILE;
   sqe->user_data = reinterpret_cast<std::uintptr_t>(&op);
   fill(*sqe, op);
-}
-
-void Engine::fill(io_uring_sqe& sqe, const Op& op) const noexcept {
-  if (op.verb == Verb::sync) {
-    sqe.opcode = IORING_OP_FSYNC;
-    sqe.fsync_flags = IORING_FSYNC_DATASYNC;
-    return;
-  }
-  const bool allocates = op.verb == Verb::write && op.done_bytes == filling;
-  if (allocates || op.verb == Verb::punch) {  // `addr` is the length, `len` the mode
-    sqe.opcode = IORING_OP_FALLOCATE;
-    sqe.off = shared().offset_of(op.page);
-    sqe.addr = shared().bytes_of(op);
-    sqe.len = allocates ? 0 : FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    return;
-  }
-  const bool reads = op.verb == Verb::read;
-  iovec whole;
-  const auto left = left_of(op, op.done_bytes, shared().geometry().page_bytes, whole);
-  sqe.off = shared().offset_of(op.page) + op.done_bytes;
-  if (op.scattered) {
-    sqe.opcode = reads ? IORING_OP_READV : IORING_OP_WRITEV;
-    sqe.addr = reinterpret_cast<std::uintptr_t>(left.data());
-    sqe.len = static_cast<std::uint32_t>(left.size());
-    return;
-  }
-  sqe.addr = reinterpret_cast<std::uintptr_t>(whole.iov_base);
-  sqe.len = static_cast<std::uint32_t>(whole.iov_len);
-  sqe.opcode = reads ? IORING_OP_READ : IORING_OP_WRITE;
-  if (const int buffer = buffer_of(whole); buffer >= 0) {
-    sqe.opcode = reads ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
-    sqe.buf_index = static_cast<std::uint16_t>(buffer);
-  }
-}
-
-int Engine::buffer_of(const iovec& block) const noexcept {
-  const auto* const first = static_cast<const std::byte*>(block.iov_base);
-  for (std::size_t i = 0; i < registered_.size(); ++i) {
-    const auto* const begin = static_cast<const std::byte*>(registered_[i].iov_base);
-    const std::byte* const end = begin + registered_[i].iov_len;
-    if (first >= begin && first + block.iov_len <= end) return static_cast<int>(i);
-  }
-  return -1;
 }
 
 void Engine::send() noexcept {

@@ -27,6 +27,9 @@ class Engine final : public IoEngine {
   bool overlaps() const noexcept override { return true; }
 
  private:
+  /// Op::done_bytes of a write whose range is being allocated first. No transfer is that long.
+  static constexpr std::uint32_t filling = UINT32_MAX;
+
   void queue(Op& op) noexcept;
   void fill(io_uring_sqe& sqe, const Op& op) const noexcept;
   int buffer_of(const iovec& block) const noexcept;
