@@ -6,6 +6,7 @@ namespace pagealloc::impl_pread {
 
 // Without workers the operation is over when begin() returns: that is what "blocking" means.
 void Engine::begin(Op& op) noexcept {
+  // LAB:BEGIN 1 Engine::begin(op)
   if (workers_ == nullptr) return end(op, blocking::execute(shared(), op));
   {
     std::lock_guard lock(mutex_);
@@ -13,9 +14,11 @@ void Engine::begin(Op& op) noexcept {
   }
   ++begun_;
   workers_->post(1);
+  // LAB:END
 }
 
 void Engine::advance(std::size_t wanted) noexcept {
+  // LAB:BEGIN 2 Engine::advance(wanted)
   if (workers_ == nullptr) return;
   if (wanted == 0) workers_->poll();
   const std::uint64_t target = std::min(collected_ + wanted, begun_);
@@ -26,9 +29,12 @@ void Engine::advance(std::size_t wanted) noexcept {
     if (!workers_->help()) workers_->wait(target);
     collect();
   }
+  // LAB:END
 }
 
+// On the owner's thread only: what end() fills belongs to it.
 void Engine::collect() noexcept {
+  // LAB:BEGIN 2 Engine::collect()
   OpList executed;
   {
     std::lock_guard lock(mutex_);
@@ -39,10 +45,12 @@ void Engine::collect() noexcept {
     Op& op = executed.pop();
     end(op, {op.result, op.os_error});
   }
+  // LAB:END
 }
 
 // On a worker's thread, or the caller's: one operation, from queued_ to executed_.
 void Engine::step() noexcept {
+  // LAB:BEGIN 1 Engine::step()
   Op* op = nullptr;
   {
     std::lock_guard lock(mutex_);
@@ -53,6 +61,7 @@ void Engine::step() noexcept {
   op->os_error = outcome.os_error;
   std::lock_guard lock(mutex_);
   executed_.push(*op);
+  // LAB:END
 }
 
 }  // namespace pagealloc::impl_pread

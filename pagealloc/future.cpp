@@ -30,25 +30,33 @@ Future::~Future() {
 
 bool Future::await_ready() const noexcept {
   if (loop_ == nullptr) die("pagealloc: a future was awaited twice, or after it was moved from\n");
+  // LAB:BEGIN 6 Future::await_ready()
   return slot_ == no_slot || loop_->slots_[slot_].done;
+  // LAB:END
 }
 
+// Only one may wait.
 void Future::await_suspend(std::coroutine_handle<> waiter) noexcept {
+  // LAB:BEGIN 6 Future::await_suspend(waiter)
   if (loop_->slots_[slot_].waiter) die("pagealloc: a future is awaited by two coroutines\n");
   loop_->slots_[slot_].waiter = waiter;
+  // LAB:END
 }
 
 Op Future::await_resume() noexcept {
+  // LAB:BEGIN 6 Future::await_resume()
   Loop& loop = *std::exchange(loop_, nullptr);
   if (slot_ == no_slot) return Op{.result = Errc::no_frames};
   const Op op = loop.slots_[slot_].op;
   loop.free_slot(slot_);
   return op;
+  // LAB:END
 }
 
 // --- Loop ---------------------------------------------------------------------------------------
 
 Future Loop::start(Verb verb, PageId page, std::byte* frame, std::uint32_t run) noexcept {
+  // LAB:BEGIN 6 Loop::start(verb, page, frame, run)
   if (first_free_ == slots_.size()) {
     if (verb == Verb::write) file_.release(frame, run);  // spent whatever the result (clause 6)
     return Future(*this, no_slot);
@@ -62,9 +70,11 @@ Future Loop::start(Verb verb, PageId page, std::byte* frame, std::uint32_t run) 
   slot.dropped = false;
   pending_.push_back(&slot.op);
   return Future(*this, index);
+  // LAB:END
 }
 
 bool Loop::step() noexcept {
+  // LAB:BEGIN 6 Loop::step()
   const std::size_t taken = file_.submit(pending_);
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(taken));
   in_flight_ += static_cast<std::uint32_t>(taken);
@@ -74,9 +84,12 @@ bool Loop::step() noexcept {
   in_flight_ -= static_cast<std::uint32_t>(reaped);
   for (std::size_t i = 0; i < reaped; ++i) finish(*done[i]);
   return true;
+  // LAB:END
 }
 
+// The operation has come back.
 void Loop::finish(Op& op) noexcept {
+  // LAB:BEGIN 7 Loop::finish(op)
   const auto index = static_cast<std::uint32_t>(op.user);
   Slot& slot = slots_[index];
   slot.done = true;
@@ -86,17 +99,23 @@ void Loop::finish(Op& op) noexcept {
   } else if (slot.waiter) {
     slot.waiter.resume();  // only from here, so waits never nest on the stack
   }
+  // LAB:END
 }
 
+// Nobody will await it.
 void Loop::drop(std::uint32_t index) noexcept {
+  // LAB:BEGIN 7 Loop::drop(index)
   Slot& slot = slots_[index];
   slot.dropped = true;
   if (slot.done) finish(slot.op);
+  // LAB:END
 }
 
 void Loop::free_slot(std::uint32_t index) noexcept {
+  // LAB:BEGIN 7 Loop::free_slot(index)
   slots_[index].next_free = first_free_;
   first_free_ = index;
+  // LAB:END
 }
 
 }  // namespace pagealloc
