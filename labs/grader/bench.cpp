@@ -77,7 +77,8 @@ namespace {
 
 os::sim::Machine machine_of(const Test& test, const Bench::Setup& setup) {
   os::sim::Machine machine = setup.machine;
-  machine.seed = test.seed();
+  constexpr std::uint64_t apart = 1'000'003;  // no machine of one seed is one of the next seed's
+  machine.seed = test.seed() + setup.number * apart;
   machine.image.files["/d"].kind = os::sim::FileKind::directory;
   machine.image.files.try_emplace(bench_path, file_of(setup.pages, setup.page_bytes));
   return machine;
