@@ -1,0 +1,227 @@
+// Task 4: what a completion says, and when an operation is over.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "labs/05_depth/tests/rig.h"
+#include "labs/05_depth/tests/tests.h"
+
+namespace pagealloc::labs {
+
+using os::Call;
+
+namespace {
+
+const char* const taken_for_success = "a completion with a negative result was taken for success";
+const char* const no_number_of_bytes =
+    "a completion with a negative result is an error, -errno, and no number of bytes; it was not "
+    "named";
+
+void must_be(Test& t, Rig& rig, const Op& op, Errc result, int os_error, const std::string& why) {
+  if (t.holds(op.result == result && op.os_error == os_error)) return;
+  const bool ok = op.result == Errc::ok;
+  t.fail({.expected = fmt::format("{}{}: {}", text_of(op), why, text_of(result, os_error)),
+          .found = result_of(op) + (ok && op.verb == Verb::read
+                                        ? ", and a frame into which nothing was read"
+                                        : ""),
+          .cause = ok ? taken_for_success : no_number_of_bytes,
+          .function = "ring.cpp/Engine::step",
+          .evidence = rig.bench.calls()});
+}
+
+void must_be_healthy(Test& t, Rig& rig, bool healthy, const std::string& after) {
+  if (t.holds((rig.file->failed() == Errc::ok) == healthy)) return;
+  t.fail({.expected = fmt::format("after {} the file is {}", after, healthy ? "ok" : "poisoned"),
+          .found = std::string(name_of(rig.file->failed())),
+          .cause = "a read that fails harms nothing; a write that fails leaves a page that nobody "
+                   "knows, and poisons; a punch that is not available has changed nothing",
+          .function = "ring.cpp/Engine::step",
+          .evidence = rig.bench.calls()});
+}
+
+}  // namespace
+
+void a_negative_completion(Test& t) {
+  {
+    Rig rig(t, {});
+    const auto pages = rig.pages(2);
+    rig.bench.sim.make_unreadable(bench_path, pages[0]);
+    Op& bad = rig.run(rig.read(pages[0]));
+    must_be(t, rig, bad, Errc::io, EIO, ", which the disk cannot read");
+    rig.must_be_ok(rig.run(rig.read(pages[1])), no_number_of_bytes, "ring.cpp/Engine::step");
+    must_be_healthy(t, rig, true, "a read that failed");
+  }
+  {
+    Rig rig(t, {.number = 1});
+    os::sim::FaultRates faults;
+    faults[os::sim::Fault::write_error] = 1;
+    rig.bench.sim.set_faults(faults);
+    must_be(t, rig, rig.run(rig.write(t.random().below(64), 1)), Errc::io, EIO,
+            ", which the disk refuses");
+    must_be_healthy(t, rig, false, "a write that failed");
+  }
+  {
+    Rig rig(t, {.number = 2});
+    rig.bench.kernel.fail_next(Call::fallocate, EOPNOTSUPP);
+    must_be(t, rig, rig.run(rig.punch(t.random().below(64))), Errc::not_available, EOPNOTSUPP,
+            ", on a file system that cannot");
+    must_be_healthy(t, rig, true, "a punch that is not available");
+  }
+}
+
+namespace {
+
+const char* const short_for_whole =
+    "a completion with fewer bytes than asked for was taken for the whole; the rest must be asked "
+    "for";
+
+/// The kernel moves a part of about every second transfer.
+void with_short_transfers(Test& t, std::uint64_t number) {
+  Rig rig(t, {.number = number});
+  const auto pages = rig.pages(16);
+  os::sim::FaultRates faults;
+  faults[os::sim::Fault::short_transfer] = 2;
+  rig.bench.sim.set_faults(faults);
+  for (std::size_t i = 0; i < 8; ++i) rig.submit(rig.read(pages[i]));
+  for (std::size_t i = 8; i < 16; ++i) rig.submit(rig.write(pages[i], 1));
+  for (Op* op : rig.reap(16)) rig.must_be_ok(*op, short_for_whole, "ring.cpp/Engine::step");
+  rig.bench.sim.set_faults({});
+  for (std::size_t i = 8; i < 16; ++i) {
+    const auto bytes = rig.bench.raw_read(pages[i]);
+    const std::uint64_t older[] = {0};
+    if (t.holds(rig.bench.version_of(pages[i], bytes) == 1)) continue;
+    t.fail({.expected = fmt::format("write of page {}: ok, and all 4096 bytes are in the file",
+                                    pages[i]),
+            .found = "ok, and a part of them",
+            .cause = short_for_whole,
+            .function = "ring.cpp/Engine::step",
+            .evidence = picture_of(pages[i], bytes, 1, older)});
+  }
+}
+
+void interrupted(Test& t) {
+  for (const int os_error : {EINTR, EAGAIN}) {
+    Rig rig(t, {});
+    const PageId page = t.random().below(64);
+    for (const Call call : {Call::preadv, Call::pwritev}) {
+      rig.bench.kernel.clear_log();
+      rig.bench.kernel.fail_next(call, os_error);
+      const Op& op = rig.run(call == Call::preadv ? rig.read(page) : rig.write(page, 1));
+      const std::size_t asked = rig.bench.calls_of(call).size();
+      if (t.holds(op.result == Errc::ok && asked == 2)) continue;
+      t.fail({.expected = fmt::format("the entry is answered with -{}: it is queued once more, and "
+                                      "the {} is ok",
+                                      os_error == EINTR ? "EINTR" : "EAGAIN", text_of(op)),
+              .found = fmt::format("{}, after {} entr{}", result_of(op), asked,
+                                   asked == 1 ? "y" : "ies"),
+              .cause = "EINTR and EAGAIN say that nothing was done, and are no errors of the file; "
+                       "they mean: ask again",
+              .function = "ring.cpp/Engine::step",
+              .evidence = rig.bench.calls()});
+    }
+  }
+}
+
+void rest_is_aligned(Test& t) {
+  Rig rig(t, {});
+  const PageId page = t.random().below(64);
+  rig.bench.kernel.answer_next(Call::preadv, 700);
+  (void)rig.run(rig.read(page));
+  const auto asked = rig.bench.calls_of(Call::preadv);
+  const std::uint64_t rest = asked.size() < 2 ? 0 : asked[1].offset - page * 4096;
+  if (!t.holds(rest == 512)) {
+    t.fail({.expected = "700 bytes have come, O_DIRECT moves whole blocks of 512: the rest is "
+                        "asked for from byte 512 on",
+            .found = asked.size() < 2 ? "it was not asked for"
+                                      : fmt::format("from byte {} on", rest),
+            .cause = "offset, length and memory of a transfer with O_DIRECT are multiples of "
+                     "align_bytes; what came past the last boundary is transferred once more",
+            .function = "ring.cpp/Engine::step",
+            .evidence = rig.bench.calls()});
+  }
+}
+
+void nothing_came(Test& t) {
+  Rig rig(t, {});
+  constexpr const char* cause =
+      "the completion said 0: nothing was moved, and the same was asked for again, for ever. A "
+      "read that gets nothing is at the end of the file";
+  rig.bench.kernel.set_call_limit(200, [&] {
+    t.fail({.expected = "the file was made shorter by somebody else; a read behind its end says "
+                        "truncated",
+            .found = "more than 200 calls, and no end of them",
+            .cause = cause,
+            .function = "ring.cpp/Engine::step",
+            .evidence = rig.bench.calls()});
+  });
+  rig.bench.raw_resize(32 * 4096);
+  const Op& op = rig.run(rig.read(32 + t.random().below(32)));
+  if (!t.holds(op.result == Errc::truncated)) {
+    t.fail({.expected = "the file was made shorter by somebody else; the " + text_of(op) +
+                        ", behind its end: truncated",
+            .found = result_of(op),
+            .cause = "a completion that says 0 is neither success nor an error of the disk: a read "
+                     "that gets nothing is at the end of the file",
+            .function = "ring.cpp/Engine::step",
+            .evidence = rig.bench.calls()});
+  }
+}
+
+}  // namespace
+
+void short_interrupted_and_nothing(Test& t) {
+  for (std::uint64_t number = 0; number < 20; ++number) with_short_transfers(t, number);
+  interrupted(t);
+  rest_is_aligned(t);
+  nothing_came(t);
+}
+
+void a_full_disk_before_anything(Test& t) {
+  Rig rig(t, {});
+  const auto pages = rig.pages(3);
+  const char* const not_first =
+      "in a file with holes a write may need space; it is allocated before the write, so that a "
+      "full disk shows while nothing has changed";
+  rig.must_be_ok(rig.run(rig.punch(pages[0])), "the disk has done it", "ring.cpp/Engine::step");
+  rig.bench.kernel.clear_log();
+  rig.must_be_ok(rig.run(rig.write(pages[0], 1)), not_first, "ring.cpp/Engine::step");
+  std::string order;
+  for (const auto& record : rig.bench.kernel.log()) {
+    if (record.call != Call::io_uring_enter) {
+      order += (order.empty() ? "" : ", ");
+      order += os::call_names[static_cast<std::size_t>(record.call)];
+    }
+  }
+  if (!t.holds(order == "fallocate, pwritev")) {
+    t.fail({.expected = fmt::format("page {} was punched, then it is written: entries fallocate, "
+                                    "pwritev",
+                                    pages[0]),
+            .found = "entries " + order,
+            .cause = not_first,
+            .function = "ring.cpp/Engine::begin",
+            .evidence = rig.bench.calls()});
+  }
+  rig.bench.kernel.fail_next(Call::fallocate, ENOSPC);
+  const Op& full = rig.run(rig.write(pages[1], 1));
+  const bool unchanged = rig.bench.version_of(pages[1], rig.bench.raw_read(pages[1])) == 0;
+  if (!t.holds(full.result == Errc::disk_full && unchanged && rig.file->failed() == Errc::ok)) {
+    t.fail({.expected = fmt::format("there is no space for page {}: disk_full, the page as it was, "
+                                    "and a file that goes on",
+                                    pages[1]),
+            .found = fmt::format("{}, the page {}, the file {}", result_of(full),
+                                 unchanged ? "as it was" : "written", name_of(rig.file->failed())),
+            .cause = "the allocation has failed, so the write must not be made",
+            .function = "ring.cpp/Engine::step",
+            .evidence = rig.bench.calls()});
+  }
+  rig.bench.kernel.fail_next(Call::fallocate, EOPNOTSUPP);
+  for (const PageId page : {pages[1], pages[2]}) {
+    rig.must_be_ok(rig.run(rig.write(page, 1)),
+                   "a file system that cannot allocate ahead (EOPNOTSUPP) is written to all the "
+                   "same",
+                   "ring.cpp/Engine::step");
+  }
+}
+
+}  // namespace pagealloc::labs
