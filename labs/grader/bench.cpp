@@ -210,6 +210,7 @@ bool has_range(Call call) {
 }
 
 std::string answer_of(std::int64_t result, bool descriptor) {
+  if (result == Record::unanswered) return "no answer yet";
   if (descriptor && result >= os::sim::first_fd)
     return fmt::format("descriptor {}", result - os::sim::first_fd);
   if (result >= 0) return fmt::format("{}", result);
@@ -218,7 +219,8 @@ std::string answer_of(std::int64_t result, bool descriptor) {
 }
 
 std::string line_of(const Record& record) {
-  std::string line = os::call_names[static_cast<std::size_t>(record.call)];
+  std::string line = record.entry ? "  entry " : "";
+  line += os::call_names[static_cast<std::size_t>(record.call)];
   line += "(";
   if (!record.path.empty()) line += record.path;
   if (has_range(record.call)) {

@@ -56,7 +56,7 @@ class Bench {
     std::uint32_t page_bytes = 4096;
     std::string impl = "pread";
     os::sim::Machine machine =
-        {};  ///< its seed is the test's, its image gets the file of the bench
+        {};                    ///< its seed is the test's, its image gets the file of the bench
     std::uint64_t number = 0;  ///< of a test on several machines: each has a seed of its own
   };
   /// /d/pages.pa, all version 0 and durable. A test that makes calls without end is ended.

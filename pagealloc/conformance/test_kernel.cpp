@@ -1,6 +1,7 @@
 #include "pagealloc/conformance/test_kernel.h"
 
 #include <algorithm>
+#include <map>
 #include <thread>
 #include <utility>
 
@@ -64,19 +65,28 @@ class TestRing final : public os::Ring {
     const Uncounted pause;
     const unsigned drained = base_->drain(done);
     for (io_uring_cqe& cqe : done.first(drained)) {
-      const auto failed = std::find_if(failed_.begin(), failed_.end(), [&](const auto& entry) {
-        return entry.first == cqe.user_data;
-      });
-      if (failed == failed_.end()) continue;
-      cqe.res = failed->second;
-      failed_.erase(failed);
+      answer_for(cqe);
+      const auto serial = serials_.find(cqe.user_data);
+      if (serial != serials_.end()) kernel_.note_result(serial->second, cqe.res);
     }
     return drained;
   }
 
  private:
+  void answer_for(io_uring_cqe& cqe) {
+    const auto failed = std::find_if(failed_.begin(), failed_.end(), [&](const auto& entry) {
+      return entry.first == cqe.user_data;
+    });
+    if (failed == failed_.end()) return;
+    cqe.res = failed->second;
+    failed_.erase(failed);
+  }
   void look_at(io_uring_sqe& sqe) {
-    Record record{.call = Call::count, .offset = sqe.off, .bytes = sqe.len};
+    Record record{.call = Call::count,
+                  .offset = sqe.off,
+                  .bytes = sqe.len,
+                  .result = Record::unanswered,
+                  .entry = true};
     switch (sqe.opcode) {
       case IORING_OP_READV:
       case IORING_OP_WRITEV:
@@ -102,7 +112,9 @@ class TestRing final : public os::Ring {
       default:
         return;
     }
-    if (const auto noted = kernel_.note(record); noted.answer) {
+    const auto noted = kernel_.note(record);
+    serials_[sqe.user_data] = noted.serial;
+    if (noted.answer) {
       failed_.emplace_back(sqe.user_data, static_cast<int>(*noted.answer));
       const std::uint64_t user_data = sqe.user_data;
       sqe = {};
@@ -125,6 +137,8 @@ class TestRing final : public os::Ring {
   std::unique_ptr<os::Ring> base_;
   std::vector<io_uring_sqe*> filled_;
   std::vector<std::pair<std::uint64_t, int>> failed_;
+  std::map<std::uint64_t, std::uint64_t>
+      serials_;  // user_data -> where the entry stands in the log
 };
 
 /// Those of the kernel below, which may be made of memory.

@@ -19,13 +19,17 @@ namespace pagealloc::conformance {
 /// One call that was made. An entry of a ring is logged, when it is submitted, as the call it
 /// stands for: READ as preadv, FSYNC as fdatasync, FALLOCATE as fallocate.
 struct Record {
+  static constexpr std::int64_t unanswered = INT64_MIN;
   os::Call call;
   int fd = -1;
   std::uint64_t offset = 0;
   std::uint64_t bytes = 0;
   int flags = 0;
   std::string path = {};
-  std::int64_t result = 0;  ///< what was answered; of an entry of a ring nothing
+  /// What was answered; of an entry of a ring its completion's result, once that has been taken
+  /// out.
+  std::int64_t result = 0;
+  bool entry = false;  ///< of a ring
 };
 
 class TestKernel final : public os::Kernel {
