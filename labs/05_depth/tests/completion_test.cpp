@@ -14,6 +14,9 @@ using os::Call;
 namespace {
 
 const char* const taken_for_success = "a completion with a negative result was taken for success";
+const char* const cannot_punch =
+    "a punch that says EOPNOTSUPP has changed nothing and is no error of the disk: the file system "
+    "cannot do it";
 const char* const no_number_of_bytes =
     "a completion with a negative result is an error, -errno, and no number of bytes; it was not "
     "named";
@@ -22,10 +25,11 @@ void must_be(Test& t, Rig& rig, const Op& op, Errc result, int os_error, const s
   if (t.holds(op.result == result && op.os_error == os_error)) return;
   const bool ok = op.result == Errc::ok;
   t.fail({.expected = fmt::format("{}{}: {}", text_of(op), why, text_of(result, os_error)),
-          .found = result_of(op) + (ok && op.verb == Verb::read
-                                        ? ", and a frame into which nothing was read"
-                                        : ""),
-          .cause = ok ? taken_for_success : no_number_of_bytes,
+          .found = result_of(op) +
+                   (ok && op.verb == Verb::read ? ", and a frame into which nothing was read" : ""),
+          .cause = ok                       ? taken_for_success
+                   : op.verb == Verb::punch ? cannot_punch
+                                            : no_number_of_bytes,
           .function = "ring.cpp/Engine::step",
           .evidence = rig.bench.calls()});
 }
@@ -91,8 +95,8 @@ void with_short_transfers(Test& t, std::uint64_t number) {
     const auto bytes = rig.bench.raw_read(pages[i]);
     const std::uint64_t older[] = {0};
     if (t.holds(rig.bench.version_of(pages[i], bytes) == 1)) continue;
-    t.fail({.expected = fmt::format("write of page {}: ok, and all 4096 bytes are in the file",
-                                    pages[i]),
+    t.fail({.expected =
+                fmt::format("write of page {}: ok, and all 4096 bytes are in the file", pages[i]),
             .found = "ok, and a part of them",
             .cause = short_for_whole,
             .function = "ring.cpp/Engine::step",
@@ -131,14 +135,14 @@ void rest_is_aligned(Test& t) {
   const auto asked = rig.bench.calls_of(Call::preadv);
   const std::uint64_t rest = asked.size() < 2 ? 0 : asked[1].offset - page * 4096;
   if (!t.holds(rest == 512)) {
-    t.fail({.expected = "700 bytes have come, O_DIRECT moves whole blocks of 512: the rest is "
-                        "asked for from byte 512 on",
-            .found = asked.size() < 2 ? "it was not asked for"
-                                      : fmt::format("from byte {} on", rest),
-            .cause = "offset, length and memory of a transfer with O_DIRECT are multiples of "
-                     "align_bytes; what came past the last boundary is transferred once more",
-            .function = "ring.cpp/Engine::step",
-            .evidence = rig.bench.calls()});
+    t.fail(
+        {.expected = "700 bytes have come, O_DIRECT moves whole blocks of 512: the rest is "
+                     "asked for from byte 512 on",
+         .found = asked.size() < 2 ? "it was not asked for" : fmt::format("from byte {} on", rest),
+         .cause = "offset, length and memory of a transfer with O_DIRECT are multiples of "
+                  "align_bytes; what came past the last boundary is transferred once more",
+         .function = "ring.cpp/Engine::step",
+         .evidence = rig.bench.calls()});
   }
 }
 

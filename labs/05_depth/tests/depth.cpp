@@ -109,8 +109,16 @@ std::uint64_t percent_with(std::span<const Interval> intervals, std::size_t coun
 }
 
 std::size_t unanswered(std::span<const Interval> intervals) {
-  return static_cast<std::size_t>(
-      std::ranges::count(intervals, UINT64_MAX, &Interval::end_ns));
+  return static_cast<std::size_t>(std::ranges::count(intervals, UINT64_MAX, &Interval::end_ns));
+}
+
+std::string completions(SimKernel& sim) {
+  std::string text = "completions, in the order in which they came:\n";
+  for (const Event& event : sim.trace().events()) {
+    if (std::string_view(event.what) != "reaped") continue;
+    text += fmt::format("  page {:<4} {}\n", event.offset / page_bytes, event.result);
+  }
+  return text;
 }
 
 std::string bars_of(std::span<const Interval> intervals) {
@@ -130,14 +138,13 @@ std::string bars_of(std::span<const Interval> intervals) {
     const std::uint64_t last = (until_ns - begin_ns) * (columns - 1) / scale;
     const std::string where =
         each.what == "ring fsync" ? std::string() : fmt::format("page {}", each.page);
-    text += fmt::format("{:<11} {:<8} |{}{}{}| {:>6.1f} to {}\n", each.what, where,
-                        std::string(first, ' '), std::string(last - first + 1, '='),
-                        std::string(columns - 1 - last, ' '),
-                        static_cast<double>(each.begin_ns - begin_ns) / 1000,
-                        each.end_ns == UINT64_MAX
-                            ? "... no answer yet"
-                            : fmt::format("{:.1f} us",
-                                          static_cast<double>(each.end_ns - begin_ns) / 1000));
+    text += fmt::format(
+        "{:<11} {:<8} |{}{}{}| {:>6.1f} to {}\n", each.what, where, std::string(first, ' '),
+        std::string(last - first + 1, '='), std::string(columns - 1 - last, ' '),
+        static_cast<double>(each.begin_ns - begin_ns) / 1000,
+        each.end_ns == UINT64_MAX
+            ? "... no answer yet"
+            : fmt::format("{:.1f} us", static_cast<double>(each.end_ns - begin_ns) / 1000));
   }
   if (intervals.size() > bars) text += fmt::format("... {} more ...\n", intervals.size() - bars);
   return text.empty() ? "nothing was under way\n" : text;

@@ -34,6 +34,9 @@ std::uint64_t percent_with(std::span<const Interval> intervals, std::size_t coun
 /// How many have no answer yet.
 std::size_t unanswered(std::span<const Interval> intervals);
 
+/// The completions that were taken out of rings, a line each, in that order.
+std::string completions(os::sim::SimKernel& sim);
+
 /// A bar for each, on one scale of time; 24 at most.
 std::string bars_of(std::span<const Interval> intervals);
 

@@ -12,6 +12,11 @@ namespace pagealloc::labs {
 
 namespace {
 
+const char* const said_early =
+    "\"done\" was said of a slot whose operation has not ended: start() resets it, and finish() "
+    "says "
+    "it before it resumes the coroutine, because from then on the slot may be another operation's";
+
 Task read_one(Loop& loop, PageId page, Op& op) { op = co_await loop.read(page); }
 
 Task start_and_drop(Loop& loop, PageId page) {
@@ -33,10 +38,11 @@ void must_have_a_frame(Test& t, Rig& rig, Loop& loop, const std::string& after,
   if (task) loop.run();
   const std::string wrong = task ? rig.wrong_with(op) : "no coroutine could be started";
   if (t.holds(wrong.empty())) return;
-  t.fail({.expected = fmt::format("a read after {}: ok", after),
+  const bool early = wrong.starts_with("ok");
+  t.fail({.expected = fmt::format("a read after {}: ok, and the page", after),
           .found = wrong,
-          .cause = cause,
-          .function = function});
+          .cause = early ? said_early : cause,
+          .function = early ? "future.cpp/Loop::start" : function});
 }
 
 }  // namespace
@@ -78,38 +84,39 @@ void dropped_ones_give_back(Test& t) {
 
 namespace {
 
-Task use_again(Loop& loop, std::array<PageId, 3> pages, std::array<Op, 3>& ops, unsigned& came) {
+/// What is wrong with an operation that was awaited just now; the frame has been given back.
+std::string look_at(Rig& rig, Op op, PageId page) {
+  std::string wrong = rig.wrong_with(op);
+  if (wrong.empty() && op.page != page) wrong = "another page's operation";
+  return wrong;
+}
+
+Task use_again(Loop& loop, Rig& rig, std::array<PageId, 3> pages,
+               std::array<std::string, 3>& wrong) {
   Future a = loop.read(pages[0]);
   Future b = loop.read(pages[1]);
-  ops[0] = co_await a;
-  ++came;
+  wrong[0] = look_at(rig, co_await a, pages[0]);
   Future c = loop.read(pages[2]);  // in the slot that was a's
-  ops[1] = co_await b;
-  ++came;
-  ops[2] = co_await c;
-  ++came;
+  wrong[1] = look_at(rig, co_await b, pages[1]);
+  wrong[2] = look_at(rig, co_await c, pages[2]);
 }
 
 void with_two_slots(Test& t, std::uint64_t number) {
   Rig rig(t, {.number = number});
   Loop loop(*rig.file, {.tasks = 2, .task_bytes = 2048, .operations = 2});
   const auto drawn = rig.pages(3);
-  std::array<Op, 3> ops{};
-  unsigned came = 0;
-  const Task task = use_again(loop, {drawn[0], drawn[1], drawn[2]}, ops, came);
+  std::array<std::string, 3> wrong;
+  wrong.fill("it never came");
+  const Task task = use_again(loop, rig, {drawn[0], drawn[1], drawn[2]}, wrong);
   if (task) loop.run();
   for (unsigned i = 0; i < 3; ++i) {
-    std::string wrong = came > i ? rig.wrong_with(ops[i]) : "it never came";
-    if (wrong.empty() && ops[i].page != drawn[i]) wrong = "another page's operation";
-    if (t.holds(wrong.empty())) continue;
-    const bool early = wrong == "ok, and no frame";
+    if (t.holds(wrong[i].empty())) continue;
+    const bool early = wrong[i].starts_with("ok");
     t.fail({.expected = fmt::format("a table of two operations, and a coroutine that starts a, b, "
                                     "awaits a, starts c, awaits b and c: {} is page {}",
                                     "abc"[i], drawn[i]),
-            .found = early ? "ok, and no frame: it was ready before it was submitted" : wrong,
-            .cause = early ? "\"done\" was said of a slot after its coroutine had gone on and had "
-                             "used the slot for another operation; a slot is somebody else's from "
-                             "resume() on"
+            .found = early ? wrong[i] + ": it was ready before it had come back" : wrong[i],
+            .cause = early ? said_early
                            : "a slot is free again as soon as its result was taken, and is taken "
                              "anew with waiter, done and dropped reset",
             .function = early ? "future.cpp/Loop::finish" : "future.cpp/Loop::free_slot",

@@ -19,12 +19,13 @@ Rig::Setup pool(std::uint32_t threads, std::uint32_t depth = 32) {
 /// A lock that is held during a call would hang the test; it is told instead.
 void watch_locks(Test& t, Rig& rig) {
   set_lock_trap([&t, &rig] {
-    t.fail({.expected = "threads execute operations side by side",
-            .found = "one of them is inside of the kernel and holds the lock that another one needs",
-            .cause = "a lock was held while the kernel was called, so one thread worked and all "
-                     "others waited for it",
-            .function = "pool.cpp/Engine::step",
-            .evidence = bars_of(calls(rig.bench.sim, 0, "preadv"))});
+    t.fail(
+        {.expected = "threads execute operations side by side",
+         .found = "one of them is inside of the kernel and holds the lock that another one needs",
+         .cause = "a lock was held while the kernel was called, so one thread worked and all "
+                  "others waited for it",
+         .function = "pool.cpp/Engine::step",
+         .evidence = bars_of(calls(rig.bench.sim, 0, "preadv"))});
   });
 }
 
@@ -66,7 +67,8 @@ void keep_reading(Test& t, Rig& rig, std::uint64_t count) {
 void each_comes_back_once(Test& t) {
   t.expect_trouble(
       "somebody waits for an operation that nobody executes, or asks for work without end: begin() "
-      "posts one piece for each operation, and advance() waits where there is nothing to help with");
+      "posts one piece for each operation, and advance() waits where there is nothing to help "
+      "with");
   for (const std::uint32_t threads : {0U, 2U, 8U}) {
     Rig rig(t, pool(threads));
     watch_locks(t, rig);
@@ -122,8 +124,10 @@ void each_has_its_own_result(Test& t) {
       t.fail({.expected = fmt::format("page {}, which the disk cannot read: {}", bad,
                                       text_of(Errc::io, EIO)),
               .found = result_of(*op),
-              .cause = "preadv has failed and the operation does not say so: the outcome of its "
-                       "execution must be in the operation when it is ended",
+              .cause = op->result == Errc::io
+                           ? "the errno behind the result was lost between step() and end()"
+                           : "preadv has failed and the operation does not say so: the outcome of "
+                             "its execution must be in the operation when it is ended",
               .function = "pool.cpp/Engine::step",
               .evidence = rig.bench.calls()});
     }

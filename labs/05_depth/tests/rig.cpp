@@ -87,16 +87,18 @@ std::vector<Op*> Rig::reap(std::size_t wait_for) {
   const std::size_t wanted = std::min(wait_for, in_flight_);
   const std::size_t count = file->reap(done, wait_for);
   if (count < wanted) {
-    test_.fail({.expected = fmt::format("reap(done, {}) comes back with at least {} of the {} that "
-                                        "are in flight",
-                                        wait_for, wanted, in_flight_),
-                .found = fmt::format("it came back with {}", count),
-                .cause = pool_ ? "advance() counts what has begun and what was collected; what is "
-                                 "in neither number is not waited for"
-                               : "advance() must go on until as many have ended as are wanted, or "
-                                 "no entry is outstanding",
-                .function = advance(),
-                .evidence = bench.calls()});
+    test_.fail(
+        {.expected = fmt::format("reap(done, {}) comes back with {}{} that are in flight", wait_for,
+                                 wanted == in_flight_ ? std::string("all ")
+                                                      : fmt::format("at least {} of the ", wanted),
+                                 in_flight_),
+         .found = fmt::format("it came back with {}", count),
+         .cause = pool_ ? "advance() counts what has begun and what was collected; what is "
+                          "in neither number is not waited for"
+                        : "advance() must go on until as many have ended as are wanted, or "
+                          "no entry is outstanding",
+         .function = advance(),
+         .evidence = bench.calls()});
   }
   in_flight_ -= count;
   return {done.begin(), done.begin() + static_cast<std::ptrdiff_t>(count)};

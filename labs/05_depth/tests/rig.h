@@ -57,7 +57,9 @@ class Rig {
   /// Different pages, in an order that the test's seed draws.
   std::vector<PageId> pages(std::size_t count);
   /// The function of the student's that waits.
-  const char* advance() const { return pool_ ? "pool.cpp/Engine::advance" : "ring.cpp/Engine::advance"; }
+  const char* advance() const {
+    return pool_ ? "pool.cpp/Engine::advance" : "ring.cpp/Engine::advance";
+  }
 
   Bench bench;
   std::unique_ptr<PageFile> file;

@@ -166,12 +166,13 @@ void a_prefetch_is_no_transfer(Test& t) {
   const auto advised = rig.bench.calls_of(Call::fadvise);
   const auto moved = entries(rig.bench.sim, 0).size();
   if (!t.holds(op.result == Errc::ok && advised.size() == 1 && moved == 0)) {
-    t.fail({.expected = fmt::format("prefetch of page {}: ok, one fadvise, no entry of the ring",
-                                    page),
-            .found = fmt::format("{}, {} fadvise, {} entries", result_of(op), advised.size(), moved),
-            .cause = cause,
-            .function = "ring.cpp/Engine::begin",
-            .evidence = rig.bench.calls()});
+    t.fail(
+        {.expected =
+             fmt::format("prefetch of page {}: ok, one fadvise, no entry of the ring", page),
+         .found = fmt::format("{}, {} fadvise, {} entries", result_of(op), advised.size(), moved),
+         .cause = cause,
+         .function = "ring.cpp/Engine::begin",
+         .evidence = rig.bench.calls()});
   }
 }
 
@@ -196,12 +197,13 @@ bool comes_back_in_another_order(Test& t, std::uint64_t number) {
     t.fail({.expected = op->page == bad ? fmt::format("page {}, which the disk cannot read: {}",
                                                       bad, text_of(Errc::io, EIO))
                                         : fmt::format("page {}: ok, and its 4096 bytes", op->page),
-            .found = wrong.empty() ? "ok" : wrong + (another ? fmt::format(": page {}'s result", bad)
-                                                             : std::string()),
+            .found = another           ? fmt::format("{}: page {}'s result", wrong, bad)
+                     : op->page == bad ? "ok"
+                                       : wrong,
             .cause = "the result of one completion was given to the operation of another; whose a "
                      "completion is stands in its user_data",
             .function = "ring.cpp/Engine::collect",
-            .evidence = rig.bench.timeline()});
+            .evidence = completions(rig.bench.sim)});
   }
   return !std::ranges::equal(batch, done);
 }

@@ -21,7 +21,8 @@ void one_sync_at_a_time(Test& t) {
   const std::size_t from = rig.events();
   rig.bench.kernel.clear_log();
   for (int i = 0; i < 3; ++i) rig.submit(rig.sync());
-  for (Op* op : rig.reap(3)) rig.must_be_ok(*op, "no sync has failed", "ring.cpp/Engine::step_sync");
+  for (Op* op : rig.reap(3))
+    rig.must_be_ok(*op, "no sync has failed", "ring.cpp/Engine::step_sync");
   const auto syncs = only(entries(rig.bench.sim, from), "ring fsync");
   if (!t.holds(most_at_once(syncs) == 1)) {
     t.fail({.expected = "three syncs submitted together: at most 1 FSYNC under way",
@@ -86,9 +87,9 @@ void write_between_two_syncs(Test& t, std::uint64_t number) {
                      "reaped, and that does not cover it; who comes while one is under way is "
                      "served by the next",
             .function = "ring.cpp/Engine::step_sync",
-            .evidence = bars_of(under_way) + (lost.count == 0 ? std::string()
-                                                              : picture_of(pages[1], lost.first, 1,
-                                                                           older))});
+            .evidence =
+                bars_of(under_way) +
+                (lost.count == 0 ? std::string() : picture_of(pages[1], lost.first, 1, older))});
   }
 }
 
@@ -124,8 +125,8 @@ void a_failed_sync_is_everybodys(Test& t) {
     if (t.holds(op->result == Errc::poisoned)) continue;
     t.fail({.expected = "the syncs that waited: poisoned",
             .found = result_of(*op),
-            .cause = "what they were to make durable may be what has failed; they end with "
-                     "failed(), which is no longer ok",
+            .cause = "only those that the FSYNC was for say what it said; those that waited for "
+                     "the next one end with failed(), which is no longer ok",
             .function = "ring.cpp/Engine::step_sync",
             .evidence = rig.bench.calls()});
   }
