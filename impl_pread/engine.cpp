@@ -6,8 +6,8 @@ namespace pagealloc::impl_pread {
 
 // Without workers the operation is over when begin() returns: that is what "blocking" means.
 void Engine::begin(Op& op) noexcept {
-  // LAB:BEGIN 1 Engine::begin(op)
   if (workers_ == nullptr) return end(op, blocking::execute(shared(), op));
+  // LAB:BEGIN 1 Engine::begin(op)
   {
     std::lock_guard lock(mutex_);
     queued_.push(op);
@@ -18,8 +18,8 @@ void Engine::begin(Op& op) noexcept {
 }
 
 void Engine::advance(std::size_t wanted) noexcept {
-  // LAB:BEGIN 2 Engine::advance(wanted)
   if (workers_ == nullptr) return;
+  // LAB:BEGIN 2 Engine::advance(wanted)
   if (wanted == 0) workers_->poll();
   const std::uint64_t target = std::min(collected_ + wanted, begun_);
   collect();
