@@ -196,6 +196,21 @@ std::string Bench::timeline() { return crash::timeline_of(sim); }
 
 // --- Text ---------------------------------------------------------------------------------------
 
+std::string text_of_map(int protection, int flags) {
+  std::string text = (protection & PROT_READ) != 0 ? "PROT_READ" : "PROT_NONE";
+  if ((protection & PROT_WRITE) != 0) text += "|PROT_WRITE";
+  text += (flags & MAP_TYPE) == MAP_PRIVATE ? ", MAP_PRIVATE" : ", MAP_SHARED";
+  constexpr std::pair<int, const char*> names[] = {{MAP_ANONYMOUS, "|MAP_ANONYMOUS"},
+                                                   {MAP_FIXED, "|MAP_FIXED"},
+                                                   {MAP_NORESERVE, "|MAP_NORESERVE"},
+                                                   {MAP_POPULATE, "|MAP_POPULATE"},
+                                                   {MAP_LOCKED, "|MAP_LOCKED"}};
+  for (const auto& [flag, name] : names) {
+    if ((flags & flag) != 0) text += name;
+  }
+  return text;
+}
+
 std::string text_of(Errc result, int os_error) {
   if (os_error == 0) return std::string(name_of(result));
   return fmt::format("{}, errno {} ({})", name_of(result), os_error, describe(os_error));
@@ -205,7 +220,7 @@ namespace {
 
 bool has_range(Call call) {
   return call == Call::preadv || call == Call::pwritev || call == Call::fallocate ||
-         call == Call::fadvise || call == Call::msync;
+         call == Call::fadvise;
 }
 
 std::string answer_of(std::int64_t result, bool descriptor) {
@@ -216,9 +231,40 @@ std::string answer_of(std::int64_t result, bool descriptor) {
   return name == nullptr ? fmt::format("{}", result) : fmt::format("-{}", name);
 }
 
+std::string name_of_advice(int advice) {
+  constexpr std::pair<int, const char*> names[] = {
+      {MADV_NORMAL, "MADV_NORMAL"},     {MADV_RANDOM, "MADV_RANDOM"},
+      {MADV_WILLNEED, "MADV_WILLNEED"}, {MADV_SEQUENTIAL, "MADV_SEQUENTIAL"},
+      {MADV_DONTNEED, "MADV_DONTNEED"}, {MADV_POPULATE_READ, "MADV_POPULATE_READ"}};
+  for (const auto& [number, name] : names) {
+    if (number == advice) return name;
+  }
+  return fmt::format("advice {}", advice);
+}
+
+/// What a call on memory is told beside its length; empty: it is none.
+std::string about_memory(const Record& record) {
+  switch (record.call) {
+    case Call::mmap:
+      return text_of_map(record.protection, record.flags);
+    case Call::munmap:
+      return "the map";
+    case Call::madvise:
+      return name_of_advice(record.flags);
+    case Call::msync:
+      return (record.flags & MS_SYNC) != 0 ? "MS_SYNC" : "MS_ASYNC";
+    default:
+      return {};
+  }
+}
+
 std::string line_of(const Record& record) {
   std::string line = os::call_names[static_cast<std::size_t>(record.call)];
   line += "(";
+  if (const std::string about = about_memory(record); !about.empty()) {
+    return line + fmt::format("{}, {} bytes) = {}\n", about, record.bytes,
+                              answer_of(record.result));
+  }
   if (!record.path.empty()) line += record.path;
   if (has_range(record.call)) {
     line += fmt::format("offset {}, {} bytes", record.offset, record.bytes);
