@@ -262,8 +262,8 @@ std::string line_of(const Record& record) {
   std::string line = os::call_names[static_cast<std::size_t>(record.call)];
   line += "(";
   if (const std::string about = about_memory(record); !about.empty()) {
-    return line + fmt::format("{}, {} bytes) = {}\n", about, record.bytes,
-                              answer_of(record.result));
+    return line +
+           fmt::format("{}, {} bytes) = {}\n", about, record.bytes, answer_of(record.result));
   }
   if (!record.path.empty()) line += record.path;
   if (has_range(record.call)) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace pagealloc::labs {
 
@@ -26,6 +27,7 @@ std::array<Watched, 64> watched{};
 std::size_t watched_count = 0;
 std::array<std::uintptr_t, 8192> touched{};
 std::size_t touched_count = 0;
+bool installed = false;
 struct sigaction before_segv{};
 struct sigaction before_bus{};
 sigjmp_buf looked_from;
@@ -73,6 +75,8 @@ void install(int number, void (*handler)(int, siginfo_t*, void*), struct sigacti
 }  // namespace
 
 Touches::Touches() {
+  touched_count = 0;
+  if (std::exchange(installed, true)) return;  // again would push aside who came in front since
   install(SIGSEGV, on_segv, &before_segv);
   install(SIGBUS, on_bus, &before_bus);
 }

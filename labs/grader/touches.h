@@ -12,8 +12,8 @@
 
 namespace pagealloc::labs {
 
-/// Make it before the file is opened: a guard of the file's comes in front of its handlers. One at
-/// a time; touches of one thread at a time.
+/// Make the first before any file is opened: a guard of the file's comes in front of its handlers.
+/// A new one counts from 0. Touches of one thread at a time.
 class Touches {
  public:
   Touches();

@@ -365,8 +365,7 @@ int TestKernel::munmap(void* address, std::size_t bytes) noexcept {
   const Uncounted pause;
   Record record{.call = Call::munmap, .bytes = bytes};
   record.address = static_cast<std::byte*>(address);
-  return static_cast<int>(
-      answer(std::move(record), [&] { return base_.munmap(address, bytes); }));
+  return static_cast<int>(answer(std::move(record), [&] { return base_.munmap(address, bytes); }));
 }
 
 int TestKernel::madvise(void* address, std::size_t bytes, int advice) noexcept {

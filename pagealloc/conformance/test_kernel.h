@@ -25,7 +25,7 @@ struct Record {
   std::uint64_t bytes = 0;
   int flags = 0;
   std::string path = {};
-  std::int64_t result = 0;  ///< what was answered; of an entry of a ring nothing
+  std::int64_t result = 0;       ///< what was answered; of an entry of a ring nothing
   std::byte* address = nullptr;  ///< of munmap, madvise, msync, and of a map that was made
   int protection = 0;
 };
