@@ -242,17 +242,39 @@ std::string name_of_advice(int advice) {
   return fmt::format("advice {}", advice);
 }
 
-/// What a call on memory is told beside its length; empty: it is none.
-std::string about_memory(const Record& record) {
+/// "map 2": the second that these records made; one that they did not make is "the map".
+std::string name_of_map(std::span<const Record> records, const std::byte* address) {
+  std::string name = "the map";
+  std::size_t number = 0;
+  for (const Record& each : records) {
+    if (each.call != Call::mmap || each.result < 0) continue;
+    ++number;
+    if (address < each.address || address >= each.address + each.bytes) continue;
+    name = fmt::format("map {}", number);  // the latest, if there was another one before
+    if (address != each.address) name += fmt::format(" + {}", address - each.address);
+  }
+  return name;
+}
+
+/// A call on memory; empty: it is none. Addresses differ from run to run, so maps have names.
+std::string line_of_memory(std::span<const Record> before, const Record& record) {
+  std::string about;
+  if (record.call == Call::msync) about = (record.flags & MS_SYNC) != 0 ? "MS_SYNC" : "MS_ASYNC";
+  if (record.call == Call::madvise) about = name_of_advice(record.flags);
+  const std::string answer = answer_of(record.result);
   switch (record.call) {
     case Call::mmap:
-      return text_of_map(record.protection, record.flags);
+      return fmt::format("mmap({} bytes, {}) = {}\n", record.bytes,
+                         text_of_map(record.protection, record.flags),
+                         record.result < 0 ? answer : name_of_map(before, record.address));
     case Call::munmap:
-      return "the map";
+      return fmt::format("munmap({}, {} bytes) = {}\n", name_of_map(before, record.address),
+                         record.bytes, answer);
     case Call::madvise:
-      return name_of_advice(record.flags);
     case Call::msync:
-      return (record.flags & MS_SYNC) != 0 ? "MS_SYNC" : "MS_ASYNC";
+      return fmt::format("{}({}, {} bytes, {}) = {}\n",
+                         os::call_names[static_cast<std::size_t>(record.call)],
+                         name_of_map(before, record.address), record.bytes, about, answer);
     default:
       return {};
   }
@@ -261,10 +283,6 @@ std::string about_memory(const Record& record) {
 std::string line_of(const Record& record) {
   std::string line = os::call_names[static_cast<std::size_t>(record.call)];
   line += "(";
-  if (const std::string about = about_memory(record); !about.empty()) {
-    return line +
-           fmt::format("{}, {} bytes) = {}\n", about, record.bytes, answer_of(record.result));
-  }
   if (!record.path.empty()) line += record.path;
   if (has_range(record.call)) {
     line += fmt::format("offset {}, {} bytes", record.offset, record.bytes);
@@ -288,7 +306,8 @@ std::string text_of(std::span<const Record> records) {
       text += fmt::format("... {} more ...\n", records.size() - head - tail);
       i = records.size() - tail;
     }
-    text += line_of(records[i]);
+    const std::string memory = line_of_memory(records.first(i + 1), records[i]);
+    text += memory.empty() ? line_of(records[i]) : memory;
   }
   return text.empty() ? "no call at all\n" : text;
 }

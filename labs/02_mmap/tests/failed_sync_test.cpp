@@ -24,8 +24,11 @@ void failed_sync_is_told(Test& t) {
   if (!t.holds(failed.result == Errc::io && failed.os_error == EIO)) {
     t.fail({.expected = "the sync ends with " + text_of(Errc::io, EIO),
             .found = text_of(failed.result, failed.os_error),
-            .cause = "what the kernel answered was not looked at, or not passed on: the page is on "
-                     "no medium, and nobody will be told again",
+            .cause = failed.result == Errc::ok
+                         ? "what the kernel answered was not looked at: the page is on no medium, "
+                           "and nobody will be told again"
+                         : "only io poisons, and it names the errno: with another result the next "
+                           "sync would succeed, and the page is lost all the same",
             .function = "Engine::sync",
             .evidence = machine.bench.calls()});
   }
@@ -33,13 +36,14 @@ void failed_sync_is_told(Test& t) {
   for (PageFile* file : {&first, &second}) {
     const Op again = Mapped::run(*file, {.verb = Verb::sync});
     if (!t.holds(file->failed() == Errc::poisoned && again.result == Errc::poisoned)) {
-      t.fail({.expected = "after a failed sync each handle says poisoned, and so does its next sync",
-              .found = fmt::format("failed() says {}, the next sync {}", name_of(file->failed()),
-                                   text_of(again.result, again.os_error)),
-              .cause = "a sync that is tried again succeeds on Linux, and the page is lost all the "
-                       "same; io is the result that poisons",
-              .function = "Engine::sync",
-              .evidence = machine.bench.calls()});
+      t.fail(
+          {.expected = "after a failed sync each handle says poisoned, and so does its next sync",
+           .found = fmt::format("failed() says {}, the next sync {}", name_of(file->failed()),
+                                text_of(again.result, again.os_error)),
+           .cause = "a sync that is tried again succeeds on Linux, and the page is lost all the "
+                    "same; io is the result that poisons",
+           .function = "Engine::sync",
+           .evidence = machine.bench.calls()});
     }
   }
 }
@@ -75,12 +79,13 @@ void lost_is_not_served(Test& t) {
             .function = "Engine::sync",
             .evidence = machine.bench.calls()});
   }
-  machine.expect_page(
-      file, page, 0,
-      {"the kernel has marked the page clean although it could not write it, so it would serve bytes "
-       "that are on no medium. SharedFile drops them, but not while they are mapped, and it does not "
-       "know where the map is (SharedFile::note_map)",
-       "Map::make"});
+  machine.expect_page(file, page, 0,
+                      {"the kernel has marked the page clean although it could not write it, so it "
+                       "would serve bytes "
+                       "that are on no medium. SharedFile drops them, but not while they are "
+                       "mapped, and it does not "
+                       "know where the map is (SharedFile::note_map)",
+                       "Map::make"});
   machine.close(file);
   const auto stray = stray_advice(machine.bench.kernel.log());
   if (!t.holds(!stray.has_value())) {
@@ -96,20 +101,22 @@ void lost_is_not_served(Test& t) {
 void interrupted_sync_is_repeated(Test& t) {
   Mapped machine(t);
   PageFile& file = machine.open(machine.options(WritePath::map));
-  const char* const cause = "a signal came during the sync (EINTR), which is nobody's failure, and "
-                            "the file was declared failed for good";
+  const char* const cause =
+      "a signal came during the sync (EINTR), which is nobody's failure, and "
+      "the file was declared failed for good";
   machine.write(file, t.random().below(8), 1);
   for (int i = 0; i < 2; ++i) machine.fail_next_sync(EINTR);
   machine.bench.kernel.clear_log();
   machine.sync(file, {cause, "Engine::sync"});
-  const std::size_t calls = machine.bench.kernel.count(Call::msync) +
-                            machine.bench.kernel.count(Call::fdatasync);
+  const std::size_t calls =
+      machine.bench.kernel.count(Call::msync) + machine.bench.kernel.count(Call::fdatasync);
   if (!t.holds(calls == 3)) {
-    t.fail({.expected = "a sync that is interrupted twice makes 3 calls",
-            .found = fmt::format("{}", calls),
-            .cause = "an interrupted call has done nothing that could be relied on: it is made again",
-            .function = "Engine::sync",
-            .evidence = machine.bench.calls()});
+    t.fail(
+        {.expected = "a sync that is interrupted twice makes 3 calls",
+         .found = fmt::format("{}", calls),
+         .cause = "an interrupted call has done nothing that could be relied on: it is made again",
+         .function = "Engine::sync",
+         .evidence = machine.bench.calls()});
   }
   os::sim::FaultRates faults;
   faults[os::sim::Fault::interrupted] = 3;
@@ -136,10 +143,11 @@ void one_sync_at_a_time(Test& t) {
     }
   }
   if (!t.holds(machine.bench.kernel.syncs_at_once() == 1)) {
-    t.fail({.expected = "one sync of this file in the kernel at a time",
-            .found = fmt::format("{}", machine.bench.kernel.syncs_at_once()),
-            .cause = "of two that are told together one gets the error and the other success, though "
-                     "the lost page may be its own (SharedFile::sync_group)",
+    t.fail({.expected = "of two handles' syncs one at a time is in the kernel",
+            .found = fmt::format("{} at a time", machine.bench.kernel.syncs_at_once()),
+            .cause =
+                "of two that are told together one gets the error and the other success, though "
+                "the lost page may be its own (SharedFile::sync_group)",
             .function = "Engine::sync",
             .evidence = machine.bench.calls()});
   }
@@ -148,8 +156,9 @@ void one_sync_at_a_time(Test& t) {
       t.fail({.expected = "of two syncs that meet, where the first fails, both say so (io or "
                           "poisoned)",
               .found = text_of(op.result, op.os_error),
-              .cause = "the sync after the one that failed succeeds on Linux: the kernel tells of an "
-                       "error once",
+              .cause =
+                  "the sync after the one that failed succeeds on Linux: the kernel tells of an "
+                  "error once",
               .function = "Engine::sync",
               .evidence = machine.bench.calls()});
     }

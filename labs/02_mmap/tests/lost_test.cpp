@@ -20,8 +20,7 @@ const Blame unguarded = {
 void expect_lost(Test& t, Mapped& machine, std::uint32_t count, std::string_view after) {
   if (t.holds(machine.lost_pages() == count)) return;
   t.fail({.expected = fmt::format("{} SIGBUS after {}", count, after),
-          .found = fmt::format("{}, by the counter that guard() was given",
-                               machine.lost_pages()),
+          .found = fmt::format("{}, by the counter that guard() was given", machine.lost_pages()),
           .cause = "the first touch of a lost page of memory is one SIGBUS; then there are zeros",
           .function = "Map::make"});
 }

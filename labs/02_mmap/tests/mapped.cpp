@@ -28,10 +28,11 @@ Bench::Setup Mapped::setup_of(std::uint64_t pages, std::uint32_t page_bytes) {
 }
 
 Mapped::Mapped(Test& the_test, Bench::Setup setup)
-    : t(the_test), bench(the_test, std::move(setup)), files_(*new std::vector<std::unique_ptr<PageFile>>) {
-  bench.kernel.set_at_map([this](const Record& map) {
-    touches.watch(map.address, map.bytes, map.protection);
-  });
+    : t(the_test),
+      bench(the_test, std::move(setup)),
+      files_(*new std::vector<std::unique_ptr<PageFile>>) {
+  bench.kernel.set_at_map(
+      [this](const Record& map) { touches.watch(map.address, map.bytes, map.protection); });
 }
 
 Options Mapped::options(WritePath write_path) const {
@@ -43,13 +44,12 @@ Options Mapped::options(WritePath write_path) const {
 PageFile& Mapped::open(const Options& options) {
   auto file = pagealloc::open(bench_path, options);
   if (!t.holds(file.has_value())) {
-    t.fail({.expected = fmt::format("open() of a file of {} bytes succeeds",
-                                       bench.raw_bytes()),
-               .found = file.error().text(),
-               .cause = "one of the three calls of Map::make was refused: their arguments are in "
-                        "the list of calls",
-               .function = "Map::make",
-               .evidence = bench.calls()});
+    t.fail({.expected = fmt::format("open() of a file of {} bytes succeeds", bench.raw_bytes()),
+            .found = file.error().text(),
+            .cause = "one of the three calls of Map::make was refused: their arguments are in "
+                     "the list of calls",
+            .function = "Map::make",
+            .evidence = bench.calls()});
   }
   return *files_.emplace_back(std::move(*file));
 }
@@ -58,10 +58,10 @@ PageFile& Mapped::another(PageFile& file) {
   auto made = file.another();
   if (!t.holds(made.has_value())) {
     t.fail({.expected = "another() makes a handle",
-               .found = made.error().text(),
-               .cause = "another engine needs the shared file and the map, and both are there",
-               .function = "Engine::another",
-               .evidence = bench.calls()});
+            .found = made.error().text(),
+            .cause = "another engine needs the shared file and the map, and both are there",
+            .function = "Engine::another",
+            .evidence = bench.calls()});
   }
   return *files_.emplace_back(std::move(*made));
 }
@@ -80,10 +80,10 @@ Record Mapped::map() {
   const auto log = bench.kernel.log();
   if (!t.holds(maps() == 1)) {
     t.fail({.expected = "one mmap of the file",
-               .found = fmt::format("{}", maps()),
-               .cause = "all that is read comes from one map of the file, made at open",
-               .function = "Map::make",
-               .evidence = bench.calls()});
+            .found = fmt::format("{}", maps()),
+            .cause = "all that is read comes from one map of the file, made at open",
+            .function = "Map::make",
+            .evidence = bench.calls()});
   }
   return *std::ranges::find_if(log, maps_a_file);
 }
@@ -104,6 +104,17 @@ std::uint32_t Mapped::lost_pages() const {
   return lost;
 }
 
+std::string Mapped::evidence() const {
+  std::string text = bench.calls();
+  const auto guards = bench.kernel.guards();
+  if (guards.empty()) text += "guarded: nothing\n";
+  for (const auto& guard : guards) {
+    text += fmt::format("guarded: {} bytes of a map{}\n", guard.bytes,
+                        guard.ended ? ", no longer" : "");
+  }
+  return text;
+}
+
 // --- Looking ------------------------------------------------------------------------------------
 
 std::vector<std::byte> Mapped::seen(PageFile& file, PageId page, const Blame& blame) {
@@ -111,10 +122,10 @@ std::vector<std::byte> Mapped::seen(PageFile& file, PageId page, const Blame& bl
   auto seen = touches.look(file.peek(page), bytes);
   if (!t.holds(seen.has_value())) {
     t.fail({.expected = fmt::format("page {} can be looked at; the process goes on", page),
-               .found = fmt::format("{}, which ends the process", touches.signal()),
-               .cause = blame.cause,
-               .function = blame.function,
-               .evidence = bench.calls()});
+            .found = fmt::format("{}, which ends the process", touches.signal()),
+            .cause = blame.cause,
+            .function = blame.function,
+            .evidence = evidence()});
   }
   return *seen;
 }
@@ -123,10 +134,10 @@ void Mapped::expect_page(PageFile& file, PageId page, std::uint64_t version, con
   const auto found = seen(file, page, blame);
   if (t.holds(found == pattern(page, version, found.size()))) return;
   t.fail({.expected = fmt::format("page {} in the map is version {}", page, version),
-             .found = "other bytes, see below",
-             .cause = blame.cause,
-             .function = blame.function,
-             .evidence = picture_of(page, found, version, std::vector<std::uint64_t>{0, 1, 2})});
+          .found = "other bytes, see below",
+          .cause = blame.cause,
+          .function = blame.function,
+          .evidence = picture_of(page, found, version, std::vector<std::uint64_t>{0, 1, 2})});
 }
 
 void Mapped::expect_zeros(PageFile& file, PageId page, const Blame& blame) {
@@ -134,22 +145,22 @@ void Mapped::expect_zeros(PageFile& file, PageId page, const Blame& blame) {
   const bool zeros = std::ranges::all_of(found, [](std::byte b) { return b == std::byte{0}; });
   if (t.holds(zeros)) return;
   t.fail({.expected = fmt::format("page {}, which is not there any more, reads as zeros", page),
-             .found = "other bytes, see below",
-             .cause = blame.cause,
-             .function = blame.function,
-             .evidence = picture_of(page, found, 0, std::vector<std::uint64_t>{1})});
+          .found = "other bytes, see below",
+          .cause = blame.cause,
+          .function = blame.function,
+          .evidence = picture_of(page, found, 0, std::vector<std::uint64_t>{1})});
 }
 
 void Mapped::expect_in_file(PageId page, std::uint64_t version, const Blame& blame) {
   const auto found = bench.raw_read(page);
   if (t.holds(bench.version_of(page, found) == version)) return;
-  t.fail({.expected = fmt::format("page {} of the file, read by somebody else, is version {}",
-                                     page, version),
-             .found = "other bytes, see below",
-             .cause = blame.cause,
-             .function = blame.function,
-             .evidence = picture_of(page, found, version, std::vector<std::uint64_t>{0, 1, 2}) +
-                         "\n" + bench.calls()});
+  t.fail({.expected = fmt::format("page {} of the file, read by somebody else, is version {}", page,
+                                  version),
+          .found = "other bytes, see below",
+          .cause = blame.cause,
+          .function = blame.function,
+          .evidence = picture_of(page, found, version, std::vector<std::uint64_t>{0, 1, 2}) + "\n" +
+                      bench.calls()});
 }
 
 // --- Operations ---------------------------------------------------------------------------------
@@ -168,38 +179,38 @@ std::byte* Mapped::staged(PageFile& file, PageId page, std::uint64_t version, co
   const bool stored = frame != nullptr && touches.store(frame, pattern(page, version, bytes));
   if (!t.holds(stored)) {
     t.fail({.expected = fmt::format("stage({}, 1) lends memory that can be stored to", page),
-               .found = frame == nullptr ? "nullptr"
-                                         : fmt::format("{} at the first store, which ends the "
-                                                       "process",
-                                                       touches.signal()),
-               .cause = blame.cause,
-               .function = blame.function,
-               .evidence = bench.calls()});
+            .found = frame == nullptr ? "nullptr"
+                                      : fmt::format("{} at the first store, which ends the "
+                                                    "process",
+                                                    touches.signal()),
+            .cause = blame.cause,
+            .function = blame.function,
+            .evidence = bench.calls()});
   }
   return frame;
 }
 
 void Mapped::write(PageFile& file, PageId page, std::uint64_t version) {
-  std::byte* const frame =
-      staged(file, page, version,
-             {"the address of a page was lent, and it cannot be stored to", "Engine::page_in_place"});
+  std::byte* const frame = staged(
+      file, page, version,
+      {"the address of a page was lent, and it cannot be stored to", "Engine::page_in_place"});
   const Op op = run(file, {.verb = Verb::write, .page = page, .frame = frame});
   if (t.holds(op.result == Errc::ok)) return;
   t.fail({.expected = fmt::format("the write of page {} ends with ok", page),
-             .found = text_of(op.result, op.os_error),
-             .cause = "nothing went wrong here, and the write says that something did",
-             .function = "Engine::write",
-             .evidence = bench.calls()});
+          .found = text_of(op.result, op.os_error),
+          .cause = "nothing went wrong here, and the write says that something did",
+          .function = "Engine::write",
+          .evidence = bench.calls()});
 }
 
 void Mapped::sync(PageFile& file, const Blame& blame) {
   const Op op = run(file, {.verb = Verb::sync});
   if (t.holds(op.result == Errc::ok)) return;
   t.fail({.expected = "the sync ends with ok",
-             .found = text_of(op.result, op.os_error),
-             .cause = blame.cause,
-             .function = blame.function,
-             .evidence = bench.calls()});
+          .found = text_of(op.result, op.os_error),
+          .cause = blame.cause,
+          .function = blame.function,
+          .evidence = bench.calls()});
 }
 
 void Mapped::fail_next_sync(int os_error) {

@@ -41,6 +41,9 @@ class Mapped {
   /// Pages that could not be had, as the guard of this file counts them.
   std::uint32_t lost_pages() const;
 
+  /// The calls, and what is guarded.
+  std::string evidence() const;
+
   /// Looks at a page through the map: it must be there, as `version`.
   void expect_page(PageFile& file, PageId page, std::uint64_t version, const Blame& blame);
   /// Looks at a page through the map: it must be zeros, without the end of the process.

@@ -26,14 +26,18 @@ void check_length(Test& t, Mapped& machine, std::uint64_t least_bytes, std::uint
           .evidence = machine.bench.calls()});
 }
 
-void grow(Test& t, PageFile& file, std::uint64_t pages) {
+void grow(Test& t, Mapped& machine, PageFile& file, std::uint64_t pages) {
   const auto grown = file.resize(pages);
   if (t.holds(grown.has_value())) return;
+  const bool long_enough = machine.map().bytes >= pages * page_bytes;
   t.fail({.expected = fmt::format("resize to {} pages succeeds", pages),
           .found = grown.error().text(),
-          .cause = "the map ends too early: a map is reserved for what the file may become, not "
-                   "for what it is",
-          .function = "reserve_bytes_of"});
+          .cause = long_enough ? "the map is long enough, and SharedFile was told another length "
+                                 "(SharedFile::limit)"
+                               : "the map ends too early: a map is reserved for what the file may "
+                                 "become, not for what it is",
+          .function = long_enough ? "Map::make" : "reserve_bytes_of",
+          .evidence = machine.bench.calls()});
 }
 
 }  // namespace
@@ -48,7 +52,7 @@ void growth_moves_nothing(Test& t) {
   const PageId kept = t.random().below(8);
   const std::byte* const base = file.geometry().base;
   const Op op = Mapped::run(file, {.verb = Verb::read, .page = kept});
-  grow(t, file, grown_pages);
+  grow(t, machine, file, grown_pages);
   const bool moved = file.geometry().base != base || op.frame != file.peek(kept);
   if (!t.holds(!moved)) {
     t.fail({.expected = "the base and the frames that are lent stay where they are",
@@ -70,7 +74,7 @@ void growth_beyond_is_refused(Test& t) {
   PageFile& file = machine.open(options);
   check_length(t, machine, reserve_pages * page_bytes, reserve_pages * page_bytes,
                "map_reserve_bytes was given, and is not what was mapped");
-  grow(t, file, reserve_pages);
+  grow(t, machine, file, reserve_pages);
   machine.bench.kernel.clear_log();
   const auto grown = file.resize(reserve_pages + 1);
   if (!t.holds(!grown.has_value() && grown.error().code == Errc::bad_argument)) {
@@ -102,14 +106,15 @@ void reserve_covers_the_file(Test& t) {
   Options options = large.options();
   options.map_reserve_bytes = 1ULL << 20;
   PageFile& file = large.open(options);
-  check_length(t, large, pages * page_bytes, UINT64_MAX,
-               "the option is what its opener thought of, the file is what is there: the last pages "
-               "have no address");
+  check_length(
+      t, large, pages * page_bytes, UINT64_MAX,
+      "the option is what its opener thought of, the file is what is there: the last pages "
+      "have no address");
   large.expect_page(file, pages - 1, 0, {"the last page has no address", "reserve_bytes_of"});
 
   Mapped empty(t, Mapped::setup_of(0));
   PageFile& grown = empty.open(empty.options());
-  grow(t, grown, 8);
+  grow(t, empty, grown, 8);
   empty.bench.raw_write(7, 1);
   empty.expect_page(grown, 7, 1, {"an empty file may grow, too", "reserve_bytes_of"});
 }

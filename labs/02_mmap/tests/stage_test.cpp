@@ -16,11 +16,12 @@ std::byte* expect_frame(Test& t, Mapped& machine, PageFile& file, PageId page, c
                         const char* cause) {
   std::byte* const frame = file.stage(page, 1);
   if (!t.holds(frame != nullptr && !machine.is_in_map(frame))) {
-    t.fail({.expected = fmt::format("stage({}, 1) lends a frame of the handle's own: {}", page, why),
-            .found = frame == nullptr ? "nullptr" : "an address in the map",
-            .cause = cause,
-            .function = "Engine::page_in_place",
-            .evidence = machine.bench.calls()});
+    t.fail(
+        {.expected = fmt::format("stage({}, 1) lends a frame of the handle's own: {}", page, why),
+         .found = frame == nullptr ? "nullptr" : "an address in the map",
+         .cause = cause,
+         .function = "Engine::page_in_place",
+         .evidence = machine.bench.calls()});
   }
   return frame;
 }
@@ -49,8 +50,9 @@ void page_itself_is_lent(Test& t) {
             .function = "Engine::page_in_place"});
   }
   PageFile& writes = machine.open(machine.options(WritePath::pwrite));
-  (void)expect_frame(t, machine, writes, 3, "this is the pwrite path",
-                     "the map is for reading on the pwrite path: the first store would be a SIGSEGV");
+  (void)expect_frame(
+      t, machine, writes, 3, "this is the pwrite path",
+      "the map is for reading on the pwrite path: the first store would be a SIGSEGV");
   Options options = machine.options(WritePath::map);
   options.read_only = true;
   PageFile& reader = machine.open(options);
@@ -68,9 +70,10 @@ void no_store_into_a_hole(Test& t) {
   setup.machine.image.files[bench_path] = image;
   Mapped machine(t, setup);
   PageFile& file = machine.open(machine.options(WritePath::map));
-  (void)expect_frame(t, machine, file, hole, "the page is a hole",
-                     "a store into a hole needs a block, and on a full disk there is none: it would "
-                     "be a SIGBUS, where a write can still say \"disk full\" (SharedFile::sparse)");
+  (void)expect_frame(
+      t, machine, file, hole, "the page is a hole",
+      "a store into a hole needs a block, and on a full disk there is none: it would "
+      "be a SIGBUS, where a write can still say \"disk full\" (SharedFile::sparse)");
   PageFile& whole = [&]() -> PageFile& {
     machine.bench.raw_write(hole, 1);
     return machine.open(machine.options(WritePath::map));

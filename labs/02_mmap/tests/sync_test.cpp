@@ -26,9 +26,10 @@ std::string cause_of_loss(Mapped& machine) {
     return "msync was called with MS_ASYNC, which does nothing at all on Linux: it starts no "
            "writing and waits for none";
   }
-  return fmt::format("msync was called for {} bytes, and the stores are elsewhere: the kernel knows "
-                     "which pages are dirty, so the range is the whole file",
-                     calls.back().bytes);
+  return fmt::format(
+      "msync was called for {} bytes, and the stores are elsewhere: the kernel knows "
+      "which pages are dirty, so the range is the whole file",
+      calls.back().bytes);
 }
 
 void expect_durable(Test& t, Mapped& machine, std::span<const os::sim::Image> images, PageId page,
@@ -133,15 +134,16 @@ void empty_file_is_synced(Test& t) {
     if (found != image.files.end() && !found->second.bytes.empty()) ++longer;
   }
   if (!t.holds(longer == 0)) {
-    t.fail({.expected = "the file is empty after the power cut, its sync was reaped",
-            .found = fmt::format("it has its 8 pages again in {} of {} power cuts", longer, cuts),
-            .cause = machine.bench.kernel.count(Call::msync) > 0
-                         ? "msync of 0 bytes returns without doing anything: nothing is mapped that "
-                           "could be written, and the file's length is not the map's business"
-                         : "nothing was called; the length of an empty file must become durable, "
-                           "too",
-            .function = "Engine::begin",
-            .evidence = machine.bench.calls()});
+    t.fail(
+        {.expected = "the file is empty after the power cut, its sync was reaped",
+         .found = fmt::format("it has its 8 pages again in {} of {} power cuts", longer, cuts),
+         .cause = machine.bench.kernel.count(Call::msync) > 0
+                      ? "msync of 0 bytes returns without doing anything: nothing is mapped that "
+                        "could be written, and the file's length is not the map's business"
+                      : "nothing was called; the length of an empty file must become durable, "
+                        "too",
+         .function = "Engine::begin",
+         .evidence = machine.bench.calls()});
   }
 }
 
