@@ -117,6 +117,13 @@ std::string Mapped::evidence() const {
 
 // --- Looking ------------------------------------------------------------------------------------
 
+std::string Mapped::text_of_bytes(PageId page, std::span<const std::byte> bytes) const {
+  if (const auto version = bench.version_of(page, bytes))
+    return fmt::format("version {}", *version);
+  const bool zeros = std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
+  return bytes.empty() ? "no such page" : zeros ? "zeros" : "other bytes, see below";
+}
+
 std::vector<std::byte> Mapped::seen(PageFile& file, PageId page, const Blame& blame) {
   const std::size_t bytes = file.geometry().page_bytes;
   auto seen = touches.look(file.peek(page), bytes);
@@ -134,7 +141,7 @@ void Mapped::expect_page(PageFile& file, PageId page, std::uint64_t version, con
   const auto found = seen(file, page, blame);
   if (t.holds(found == pattern(page, version, found.size()))) return;
   t.fail({.expected = fmt::format("page {} in the map is version {}", page, version),
-          .found = "other bytes, see below",
+          .found = text_of_bytes(page, found),
           .cause = blame.cause,
           .function = blame.function,
           .evidence = picture_of(page, found, version, std::vector<std::uint64_t>{0, 1, 2})});
@@ -145,7 +152,7 @@ void Mapped::expect_zeros(PageFile& file, PageId page, const Blame& blame) {
   const bool zeros = std::ranges::all_of(found, [](std::byte b) { return b == std::byte{0}; });
   if (t.holds(zeros)) return;
   t.fail({.expected = fmt::format("page {}, which is not there any more, reads as zeros", page),
-          .found = "other bytes, see below",
+          .found = text_of_bytes(page, found),
           .cause = blame.cause,
           .function = blame.function,
           .evidence = picture_of(page, found, 0, std::vector<std::uint64_t>{1})});
@@ -156,7 +163,7 @@ void Mapped::expect_in_file(PageId page, std::uint64_t version, const Blame& bla
   if (t.holds(bench.version_of(page, found) == version)) return;
   t.fail({.expected = fmt::format("page {} of the file, read by somebody else, is version {}", page,
                                   version),
-          .found = "other bytes, see below",
+          .found = text_of_bytes(page, found),
           .cause = blame.cause,
           .function = blame.function,
           .evidence = picture_of(page, found, version, std::vector<std::uint64_t>{0, 1, 2}) + "\n" +
