@@ -10,20 +10,21 @@ namespace pagealloc::impl_mmap {
 
 namespace {
 
+std::unexpected<Error> refused(std::string_view path, std::string cause) {
+  return std::unexpected(
+      Error{.code = Errc::bad_argument, .path = std::string(path), .cause = std::move(cause)});
+}
+
 /// Refuses what a map cannot keep. No system call.
 Result<void> check(std::string_view path, const Options& options) {
-  // LAB:BEGIN 1 check(path, options)
+  // LAB:BEGIN 1 check(path, options, refused)
   if (options.write_through && options.write_path == WritePath::map) {
-    return std::unexpected(Error{.code = Errc::bad_argument,
-                                 .path = std::string(path),
-                                 .cause = "a writable map cannot write through: O_DSYNC is about "
-                                          "write calls, and stores into a map make none"});
+    return refused(path,
+                   "a writable map cannot write through: O_DSYNC is about write calls, and stores "
+                   "into a map make none");
   }
   if (options.direct.value_or(Direct::off) != Direct::off) {
-    return std::unexpected(
-        Error{.code = Errc::bad_argument,
-              .path = std::string(path),
-              .cause = "mmap goes through the page cache; O_DIRECT is for direct, uring"});
+    return refused(path, "mmap goes through the page cache; O_DIRECT is for direct, uring");
   }
   return {};
   // LAB:END

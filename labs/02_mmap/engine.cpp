@@ -11,10 +11,15 @@ namespace pagealloc::impl_mmap {
 
 namespace {
 
+std::unexpected<Error> refused(std::string_view path, std::string cause) {
+  return std::unexpected(
+      Error{.code = Errc::bad_argument, .path = std::string(path), .cause = std::move(cause)});
+}
+
 /// Refuses what a map cannot keep. No system call.
 Result<void> check(std::string_view path, const Options& options) {
   // Task 1.
-  labs::not_started("check", path, options);
+  labs::not_started("check", path, options, refused);
 }
 
 /// How many bytes of addresses the map has: so far the file may grow, for the map never moves.
