@@ -261,7 +261,7 @@ std::string line_of_memory(std::span<const Record> before, const Record& record)
   std::string about;
   if (record.call == Call::msync) about = (record.flags & MS_SYNC) != 0 ? "MS_SYNC" : "MS_ASYNC";
   if (record.call == Call::madvise) about = name_of_advice(record.flags);
-  const std::string answer = answer_of(record.result);
+  const std::string answer = answer_of(record.result, false);
   switch (record.call) {
     case Call::mmap:
       return fmt::format("mmap({} bytes, {}) = {}\n", record.bytes,
