@@ -197,6 +197,21 @@ std::string Bench::timeline() { return crash::timeline_of(sim); }
 
 // --- Text ---------------------------------------------------------------------------------------
 
+std::string text_of_map(int protection, int flags) {
+  std::string text = (protection & PROT_READ) != 0 ? "PROT_READ" : "PROT_NONE";
+  if ((protection & PROT_WRITE) != 0) text += "|PROT_WRITE";
+  text += (flags & MAP_TYPE) == MAP_PRIVATE ? ", MAP_PRIVATE" : ", MAP_SHARED";
+  constexpr std::pair<int, const char*> names[] = {{MAP_ANONYMOUS, "|MAP_ANONYMOUS"},
+                                                   {MAP_FIXED, "|MAP_FIXED"},
+                                                   {MAP_NORESERVE, "|MAP_NORESERVE"},
+                                                   {MAP_POPULATE, "|MAP_POPULATE"},
+                                                   {MAP_LOCKED, "|MAP_LOCKED"}};
+  for (const auto& [flag, name] : names) {
+    if ((flags & flag) != 0) text += name;
+  }
+  return text;
+}
+
 std::string text_of(Errc result, int os_error) {
   if (os_error == 0) return std::string(name_of(result));
   return fmt::format("{}, errno {} ({})", name_of(result), os_error, describe(os_error));
@@ -206,7 +221,7 @@ namespace {
 
 bool has_range(Call call) {
   return call == Call::preadv || call == Call::pwritev || call == Call::fallocate ||
-         call == Call::fadvise || call == Call::msync;
+         call == Call::fadvise;
 }
 
 std::string answer_of(std::int64_t result, bool descriptor) {
@@ -216,6 +231,55 @@ std::string answer_of(std::int64_t result, bool descriptor) {
   if (result >= 0) return fmt::format("{}", result);
   const char* name = strerrorname_np(static_cast<int>(-result));
   return name == nullptr ? fmt::format("{}", result) : fmt::format("-{}", name);
+}
+
+std::string name_of_advice(int advice) {
+  constexpr std::pair<int, const char*> names[] = {
+      {MADV_NORMAL, "MADV_NORMAL"},     {MADV_RANDOM, "MADV_RANDOM"},
+      {MADV_WILLNEED, "MADV_WILLNEED"}, {MADV_SEQUENTIAL, "MADV_SEQUENTIAL"},
+      {MADV_DONTNEED, "MADV_DONTNEED"}, {MADV_POPULATE_READ, "MADV_POPULATE_READ"}};
+  for (const auto& [number, name] : names) {
+    if (number == advice) return name;
+  }
+  return fmt::format("advice {}", advice);
+}
+
+/// "map 2": the second that these records made; one that they did not make is "the map".
+std::string name_of_map(std::span<const Record> records, const std::byte* address) {
+  std::string name = "the map";
+  std::size_t number = 0;
+  for (const Record& each : records) {
+    if (each.call != Call::mmap || each.result < 0) continue;
+    ++number;
+    if (address < each.address || address >= each.address + each.bytes) continue;
+    name = fmt::format("map {}", number);  // the latest, if there was another one before
+    if (address != each.address) name += fmt::format(" + {}", address - each.address);
+  }
+  return name;
+}
+
+/// A call on memory; empty: it is none. Addresses differ from run to run, so maps have names.
+std::string line_of_memory(std::span<const Record> before, const Record& record) {
+  std::string about;
+  if (record.call == Call::msync) about = (record.flags & MS_SYNC) != 0 ? "MS_SYNC" : "MS_ASYNC";
+  if (record.call == Call::madvise) about = name_of_advice(record.flags);
+  const std::string answer = answer_of(record.result, false);
+  switch (record.call) {
+    case Call::mmap:
+      return fmt::format("mmap({} bytes, {}) = {}\n", record.bytes,
+                         text_of_map(record.protection, record.flags),
+                         record.result < 0 ? answer : name_of_map(before, record.address));
+    case Call::munmap:
+      return fmt::format("munmap({}, {} bytes) = {}\n", name_of_map(before, record.address),
+                         record.bytes, answer);
+    case Call::madvise:
+    case Call::msync:
+      return fmt::format("{}({}, {} bytes, {}) = {}\n",
+                         os::call_names[static_cast<std::size_t>(record.call)],
+                         name_of_map(before, record.address), record.bytes, about, answer);
+    default:
+      return {};
+  }
 }
 
 std::string line_of(const Record& record) {
@@ -245,7 +309,8 @@ std::string text_of(std::span<const Record> records) {
       text += fmt::format("... {} more ...\n", records.size() - head - tail);
       i = records.size() - tail;
     }
-    text += line_of(records[i]);
+    const std::string memory = line_of_memory(records.first(i + 1), records[i]);
+    text += memory.empty() ? line_of(records[i]) : memory;
   }
   return text.empty() ? "no call at all\n" : text;
 }

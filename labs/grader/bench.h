@@ -108,6 +108,8 @@ class Bench {
 
 /// "io, errno 5 (Input/output error)".
 std::string text_of(Errc result, int os_error);
+/// "PROT_READ, MAP_SHARED|MAP_NORESERVE".
+std::string text_of_map(int protection, int flags);
 /// One line for each record; long lists are cut in the middle.
 std::string text_of(std::span<const conformance::Record> records);
 /// A page by its sectors of 512 bytes, beside what was expected: as expected, older, never filled,

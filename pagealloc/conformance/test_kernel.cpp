@@ -181,6 +181,12 @@ void TestKernel::clear_log() {
   std::lock_guard lock(mutex_);
   logged_before_ += log_.size();
   log_.clear();
+  std::erase_if(guards_, [](const Guard& guard) { return guard.ended.has_value(); });
+}
+
+std::vector<Guard> TestKernel::guards() const {
+  std::lock_guard lock(mutex_);
+  return guards_;
 }
 
 std::size_t TestKernel::count(Call call) const {
@@ -340,10 +346,65 @@ int TestKernel::fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t 
 int TestKernel::msync(void* address, std::size_t bytes, int flags) noexcept {
   const Uncounted pause;
   enter_sync();
-  const std::int64_t result = answer({.call = Call::msync, .bytes = bytes, .flags = flags},
-                                     [&] { return base_.msync(address, bytes, flags); });
+  Record record{.call = Call::msync, .bytes = bytes, .flags = flags};
+  record.address = static_cast<std::byte*>(address);
+  const std::int64_t result =
+      answer(std::move(record), [&] { return base_.msync(address, bytes, flags); });
   --syncs_inside_;
   return static_cast<int>(result);
+}
+
+std::expected<void*, int> TestKernel::mmap(void* address, std::size_t bytes, int protection,
+                                           int flags, int fd, std::uint64_t offset) noexcept {
+  const Uncounted pause;
+  Record record{.call = Call::mmap, .fd = fd, .offset = offset, .bytes = bytes, .flags = flags};
+  record.protection = protection;
+  const Noted noted = note(record);
+  auto map = noted.answer ? std::unexpected(static_cast<int>(*noted.answer))
+                          : base_.mmap(address, bytes, protection, flags, fd, offset);
+  note_result(noted.serial, map ? 0 : map.error());
+  if (!map) return map;
+  record.address = static_cast<std::byte*>(*map);
+  {
+    std::lock_guard lock(mutex_);
+    if (noted.serial >= logged_before_) {
+      log_[noted.serial - logged_before_].address = record.address;
+    }
+  }
+  if (at_map_ && (flags & MAP_ANONYMOUS) == 0) at_map_(record);
+  return map;
+}
+
+int TestKernel::munmap(void* address, std::size_t bytes) noexcept {
+  const Uncounted pause;
+  Record record{.call = Call::munmap, .bytes = bytes};
+  record.address = static_cast<std::byte*>(address);
+  return static_cast<int>(answer(std::move(record), [&] { return base_.munmap(address, bytes); }));
+}
+
+int TestKernel::madvise(void* address, std::size_t bytes, int advice) noexcept {
+  const Uncounted pause;
+  Record record{.call = Call::madvise, .bytes = bytes, .flags = advice};
+  record.address = static_cast<std::byte*>(address);
+  return static_cast<int>(
+      answer(std::move(record), [&] { return base_.madvise(address, bytes, advice); }));
+}
+
+int TestKernel::guard(void* address, std::size_t bytes, os::MapFaults* faults) noexcept {
+  const Uncounted pause;
+  const int result = base_.guard(address, bytes, faults);
+  std::lock_guard lock(mutex_);
+  if (result == 0) guards_.push_back({static_cast<std::byte*>(address), bytes, faults});
+  return result;
+}
+
+void TestKernel::unguard(void* address) noexcept {
+  const Uncounted pause;
+  base_.unguard(address);
+  std::lock_guard lock(mutex_);
+  for (Guard& guard : guards_) {
+    if (guard.address == address && !guard.ended) guard.ended = log_.size();
+  }
 }
 
 std::expected<std::unique_ptr<os::Ring>, int> TestKernel::io_uring_setup(unsigned entries,

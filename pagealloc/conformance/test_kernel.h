@@ -30,6 +30,16 @@ struct Record {
   /// out.
   std::int64_t result = 0;
   bool entry = false;  ///< of a ring
+  std::byte* address = nullptr;  ///< of munmap, madvise, msync, and of a map that was made
+  int protection = 0;
+};
+
+/// A range that was guarded.
+struct Guard {
+  std::byte* address;
+  std::size_t bytes;
+  os::MapFaults* faults;
+  std::optional<std::size_t> ended = {};  ///< how many calls the log had then
 };
 
 class TestKernel final : public os::Kernel {
@@ -38,6 +48,8 @@ class TestKernel final : public os::Kernel {
 
   std::vector<Record> log() const;
   void clear_log();
+  /// Those that were begun since the log was cleared, or have not ended since.
+  std::vector<Guard> guards() const;
   /// Calls of this kind in the log.
   std::size_t count(os::Call call) const;
 
@@ -51,6 +63,8 @@ class TestKernel final : public os::Kernel {
   /// The next call of this kind, after `skip` others, is carried out after `what`, which may make
   /// calls of its own.
   void before_next(os::Call call, std::function<void()> what, unsigned skip = 0);
+  /// `what` is told of each map of a file, before its caller is.
+  void set_at_map(std::function<void(const Record&)> what) { at_map_ = std::move(what); }
   /// `what` is called instead of the call that would be the `calls`th in the log.
   void set_call_limit(std::size_t calls, std::function<void()> what);
   /// While not 0, statx says that every file has this length.
@@ -96,27 +110,12 @@ class TestKernel final : public os::Kernel {
   int fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept override;
   int fadvise(int fd, std::uint64_t offset, std::uint64_t bytes, int advice) noexcept override;
   std::expected<void*, int> mmap(void* address, std::size_t bytes, int protection, int flags,
-                                 int fd, std::uint64_t offset) noexcept override {
-    const Uncounted pause;
-    return base_.mmap(address, bytes, protection, flags, fd, offset);
-  }
-  int munmap(void* address, std::size_t bytes) noexcept override {
-    const Uncounted pause;
-    return base_.munmap(address, bytes);
-  }
-  int madvise(void* address, std::size_t bytes, int advice) noexcept override {
-    const Uncounted pause;
-    return base_.madvise(address, bytes, advice);
-  }
+                                 int fd, std::uint64_t offset) noexcept override;
+  int munmap(void* address, std::size_t bytes) noexcept override;
+  int madvise(void* address, std::size_t bytes, int advice) noexcept override;
   int msync(void* address, std::size_t bytes, int flags) noexcept override;
-  int guard(void* address, std::size_t bytes, os::MapFaults* faults) noexcept override {
-    const Uncounted pause;
-    return base_.guard(address, bytes, faults);
-  }
-  void unguard(void* address) noexcept override {
-    const Uncounted pause;
-    base_.unguard(address);
-  }
+  int guard(void* address, std::size_t bytes, os::MapFaults* faults) noexcept override;
+  void unguard(void* address) noexcept override;
   std::expected<std::unique_ptr<os::Ring>, int> io_uring_setup(unsigned entries,
                                                                unsigned flags) noexcept override;
   std::uint64_t memlock_limit_bytes() noexcept override {
@@ -173,6 +172,8 @@ class TestKernel final : public os::Kernel {
   std::vector<Record> log_;
   std::uint64_t logged_before_ = 0;  // and cleared since
   std::deque<Plan> plans_;
+  std::vector<Guard> guards_;
+  std::function<void(const Record&)> at_map_;
   std::size_t call_limit_ = SIZE_MAX;
   std::function<void()> at_call_limit_;
   std::atomic<std::uint64_t> pretended_bytes_{0};

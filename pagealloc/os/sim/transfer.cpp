@@ -330,6 +330,7 @@ int SimKernel::syncfs(int fd) noexcept {
 
 int SimKernel::msync(void* address, std::size_t bytes, int flags) noexcept {
   Inside inside(*this, Call::msync);
+  if (bytes == 0) return inside.result(0);  // before anything is looked for, as on Linux
   const auto* const at = static_cast<const std::byte*>(address);
   const auto found = std::ranges::find_if(mappings_, [&](const Mapping& mapping) {
     return at >= mapping.address && at + bytes <= mapping.address + mapping.bytes;
