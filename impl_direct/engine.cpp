@@ -5,6 +5,7 @@
 namespace pagealloc::impl_direct {
 
 Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& options) {
+  // LAB:BEGIN 1 impl_direct::open(path, options)
   if (options.direct == Direct::off) {
     return std::unexpected(
         Error{.code = Errc::bad_argument,
@@ -14,6 +15,7 @@ Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& opt
   auto shared = SharedFile::open(path, options, Direct::require);
   if (!shared) return std::unexpected(shared.error());
   return file_on(Engine::make(*shared));
+  // LAB:END
 }
 
 Result<std::unique_ptr<IoEngine>> Engine::make(std::shared_ptr<SharedFile> shared) {
@@ -22,7 +24,11 @@ Result<std::unique_ptr<IoEngine>> Engine::make(std::shared_ptr<SharedFile> share
 
 Result<std::unique_ptr<IoEngine>> Engine::another() noexcept { return make(share()); }
 
-// O_DIRECT passes the page cache by, not the drive's own cache: a sync is needed all the same.
-void Engine::begin(Op& op) noexcept { end(op, blocking::execute(shared(), op)); }
+void Engine::begin(Op& op) noexcept {
+  // LAB:BEGIN 6 Engine::begin(op)
+  // O_DIRECT passes the page cache by, not the drive's own cache: a sync is needed all the same.
+  end(op, blocking::execute(shared(), op));
+  // LAB:END
+}
 
 }  // namespace pagealloc::impl_direct
