@@ -74,9 +74,11 @@ void must_be_durable(Test& t, Bench& bench, const Op& sync, std::uint64_t versio
                    "own cache: until a flush is sent and answered, a power cut may take what was "
                    "\"written\". The sync must reach the kernel",
           .function = "Engine::begin",
-          .evidence = picture_of(loss.page, loss.bytes, version, older) +
-                      "what the machine did last, and then the power went:\n" +
-                      tail(bench.timeline(), 6)});
+          .evidence =
+              picture_of(loss.page, loss.bytes, version, older) +
+              "a damaged sector was being written. What the machine did last, before the power "
+              "went:\n" +
+              tail(bench.timeline(), 6)});
 }
 
 }  // namespace
@@ -164,7 +166,7 @@ void reaped_is_durable(Test& t, const Way& way) {
       {.expected = fmt::format("page {} is version {} after a power cut: the file is "
                                "write-through and the write was reaped ({})",
                                page, version, way.how),
-       .found = fmt::format("it is not in {} of {} power cuts; the descriptor in use was opened "
+       .found = fmt::format("in {} of {} power cuts it is older; the descriptor in use was opened "
                             "with {}",
                             lost.count, cuts_count, text_of_flags(flags)),
        .cause = (flags & O_DSYNC) == 0
@@ -195,7 +197,7 @@ void sync_is_still_one(Test& t) {
   t.fail({.expected = fmt::format("{} pages after a power cut: a write-through file of 8 pages was "
                                   "made longer, and the sync after it was reaped",
                                   longer),
-          .found = fmt::format("8 pages in {} of {} power cuts", shorter, cuts_count),
+          .found = fmt::format("fewer in {} of {} power cuts", shorter, cuts_count),
           .cause = "the sync of a write-through file was taken for done. O_DSYNC makes writes "
                    "durable; a new length and a punched hole are not writes, and wait for the sync",
           .function = "Engine::begin",

@@ -175,7 +175,7 @@ void second_try_is_without(Test& t, bool create) {
   if (!t.holds(two)) {
     t.fail({.expected = "two calls of open(): one with O_DIRECT, and when that says EINVAL one "
                         "without (direct = attempt)",
-            .found = fmt::format("{} calls; open ended with: {}", opens.size(),
+            .found = fmt::format("{} of them; open ended with: {}", opens.size(),
                                  file ? "ok" : file.error().text()),
             .cause = "attempted means that a refusal is no error",
             .function = descriptor,

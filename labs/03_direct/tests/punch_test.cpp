@@ -219,7 +219,7 @@ void known_before_it_is_made(Test& t) {
               .found = "sparse() is false",
               .cause = "the file is marked only when the punch has succeeded, or never. One that "
                        "failed may have freed a part of its blocks; no write would ask for their "
-                       "space, and a full disk be found in the middle of it",
+                       "space, and a full disk would be found in the middle of it",
               .function = function,
               .evidence = bench.calls()});
     }

@@ -99,7 +99,7 @@ std::string tail(const std::string& text, std::size_t lines) {
     begin = text.rfind('\n', begin - 1);
     if (begin == std::string::npos) return text;
   }
-  return "... \n" + text.substr(begin + 1);
+  return "...\n" + text.substr(begin + 1);
 }
 
 }  // namespace pagealloc::labs
