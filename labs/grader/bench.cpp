@@ -239,20 +239,11 @@ std::string answer_of(std::int64_t result, bool descriptor) {
   return name == nullptr ? fmt::format("{}", result) : fmt::format("-{}", name);
 }
 
-/// Descriptors as they are on a machine: the simulated one's begin elsewhere.
-std::int64_t small(std::int64_t fd) {
-  return fd >= os::sim::first_fd ? fd - os::sim::first_fd : fd;
-}
-
 std::string line_of(const Record& record) {
   std::string line = os::call_names[static_cast<std::size_t>(record.call)];
   line += "(";
   if (!record.path.empty()) line += record.path;
-  if (record.call == Call::open) {
-    line += ", " + text_of_flags(record.flags);
-    return line + (record.result < 0 ? fmt::format(") = {}\n", answer_of(record.result))
-                                     : fmt::format(") = descriptor {}\n", small(record.result)));
-  }
+  if (record.call == Call::open) line += ", " + text_of_flags(record.flags);
   if (record.call == Call::fallocate) {
     const bool punches = (record.flags & FALLOC_FL_PUNCH_HOLE) != 0;
     const bool keeps = (record.flags & FALLOC_FL_KEEP_SIZE) != 0;
@@ -265,7 +256,8 @@ std::string line_of(const Record& record) {
   } else if (record.call == Call::ftruncate) {
     line += fmt::format("{} bytes", record.bytes);
   } else if (record.path.empty() && record.fd >= 0) {
-    line += fmt::format("descriptor {}", small(record.fd));
+    line += fmt::format("descriptor {}",
+                        record.fd >= os::sim::first_fd ? record.fd - os::sim::first_fd : record.fd);
   }
   const bool opens = record.call == Call::open;
   return line + fmt::format(") = {}\n", answer_of(record.result, opens));
