@@ -4,13 +4,19 @@
 
 namespace pagealloc::impl_direct {
 
+namespace {
+
+std::unexpected<Error> refused(std::string_view path, std::string cause) {
+  return std::unexpected(
+      Error{.code = Errc::bad_argument, .path = std::string(path), .cause = std::move(cause)});
+}
+
+}  // namespace
+
 Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& options) {
-  // LAB:BEGIN 1 impl_direct::open(path, options)
+  // LAB:BEGIN 1 impl_direct::open(path, options, refused)
   if (options.direct == Direct::off) {
-    return std::unexpected(
-        Error{.code = Errc::bad_argument,
-              .path = std::string(path),
-              .cause = "direct means O_DIRECT; pread is the one with the page cache"});
+    return refused(path, "direct means O_DIRECT; pread is the one with the page cache");
   }
   auto shared = SharedFile::open(path, options, Direct::require);
   if (!shared) return std::unexpected(shared.error());

@@ -5,9 +5,18 @@
 
 namespace pagealloc::impl_direct {
 
+namespace {
+
+std::unexpected<Error> refused(std::string_view path, std::string cause) {
+  return std::unexpected(
+      Error{.code = Errc::bad_argument, .path = std::string(path), .cause = std::move(cause)});
+}
+
+}  // namespace
+
 Result<std::unique_ptr<PageFile>> open(std::string_view path, const Options& options) {
   // Task 1.
-  labs::not_started("impl_direct::open", path, options);
+  labs::not_started("impl_direct::open", path, options, refused);
 }
 
 Result<std::unique_ptr<IoEngine>> Engine::make(std::shared_ptr<SharedFile> shared) {
