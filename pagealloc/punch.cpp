@@ -21,8 +21,8 @@ Outcome punch(SharedFile& file, const Op& op) noexcept {
 }
 
 Outcome fill_holes(SharedFile& file, const Op& op) noexcept {
-  // LAB:BEGIN 9 blocking::fill_holes(file, op)
   if (!file.sparse()) return {};
+  // LAB:BEGIN 9 blocking::fill_holes(file, op)
   const int result = uninterrupted([&] {
     return file.kernel().fallocate(file.fd(), 0, file.offset_of(op.page), file.bytes_of(op));
   });

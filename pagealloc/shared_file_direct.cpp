@@ -38,8 +38,8 @@ Result<void> SharedFile::open_descriptor(Direct direct) {
 }
 
 Result<void> SharedFile::find_alignment() {
-  if (!geometry_.direct) return {};
   // LAB:BEGIN 3 SharedFile::find_alignment(direct_align_assumed_bytes)
+  if (!geometry_.direct) return {};
   struct statx now{};
   const int result = kernel_.statx(fd_, "", AT_EMPTY_PATH, STATX_DIOALIGN, &now);
   if (result < 0) return std::unexpected(error(Errc::io, -result, "statx failed"));
@@ -68,7 +68,7 @@ Result<void> SharedFile::find_alignment() {
 
 // O_DIRECT was to be tried, was granted, and asks for more than these pages can give.
 Result<void> SharedFile::give_up_direct() {
-  // LAB:BEGIN 3 SharedFile::give_up_direct()
+  // LAB:BEGIN 4 SharedFile::give_up_direct()
   (void)kernel_.close(fd_);
   geometry_.direct = false;
   fd_ = -1;
@@ -78,7 +78,7 @@ Result<void> SharedFile::give_up_direct() {
 
 // Offsets and lengths are whole pages, and find_alignment() has seen to it that pages fit.
 bool SharedFile::aligned(const Op& op) const noexcept {
-  // LAB:BEGIN 4 SharedFile::aligned(op)
+  // LAB:BEGIN 5 SharedFile::aligned(op)
   return reinterpret_cast<std::uintptr_t>(op.frame) % geometry_.align_bytes == 0;
   // LAB:END
 }

@@ -1,6 +1,8 @@
 #include "labs/grader/bench.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/falloc.h>
 #include <string.h>
 
 #include <algorithm>
@@ -136,12 +138,16 @@ void Bench::raw_resize(std::uint64_t bytes, const std::string& path) {
   (void)sim.close(fd);
 }
 
-std::uint64_t Bench::raw_bytes(const std::string& path) {
+struct statx Bench::raw_statx(const std::string& path) {
   struct statx now{};
-  const int result = sim.statx(AT_FDCWD, path.c_str(), 0, STATX_SIZE, &now);
+  const int result = sim.statx(AT_FDCWD, path.c_str(), 0, STATX_BASIC_STATS, &now);
   if (result < 0) broken(test_, "statx", result);
-  return now.stx_size;
+  return now;
 }
+
+std::uint64_t Bench::raw_bytes(const std::string& path) { return raw_statx(path).stx_size; }
+
+std::uint64_t Bench::raw_blocks(const std::string& path) { return raw_statx(path).stx_blocks; }
 
 std::optional<std::uint64_t> Bench::version_of(PageId page,
                                                std::span<const std::byte> bytes) const {
@@ -208,6 +214,23 @@ std::string text_of_map(int protection, int flags) {
                                                    {MAP_LOCKED, "|MAP_LOCKED"}};
   for (const auto& [flag, name] : names) {
     if ((flags & flag) != 0) text += name;
+  }
+  return text;
+}
+
+std::string text_of_flags(int flags) {
+  struct Name {
+    int flag;
+    const char* name;
+  };
+  constexpr Name names[] = {{O_CREAT, "O_CREAT"},    {O_EXCL, "O_EXCL"},
+                            {O_TRUNC, "O_TRUNC"},    {O_DIRECTORY, "O_DIRECTORY"},
+                            {O_DIRECT, "O_DIRECT"},  {O_DSYNC, "O_DSYNC"},
+                            {O_CLOEXEC, "O_CLOEXEC"}};
+  const int access = flags & O_ACCMODE;
+  std::string text = access == O_RDWR ? "O_RDWR" : access == O_WRONLY ? "O_WRONLY" : "O_RDONLY";
+  for (const Name& each : names) {
+    if ((flags & each.flag) == each.flag) text += std::string("|") + each.name;
   }
   return text;
 }
@@ -287,12 +310,21 @@ std::string line_of(const Record& record) {
   line += os::call_names[static_cast<std::size_t>(record.call)];
   line += "(";
   if (!record.path.empty()) line += record.path;
+  if (record.call == Call::open) line += ", " + text_of_flags(record.flags);
+  if (record.call == Call::fallocate) {
+    const bool punches = (record.flags & FALLOC_FL_PUNCH_HOLE) != 0;
+    const bool keeps = (record.flags & FALLOC_FL_KEEP_SIZE) != 0;
+    line += punches ? keeps ? "PUNCH_HOLE|KEEP_SIZE, " : "PUNCH_HOLE, "
+            : keeps ? "KEEP_SIZE, "
+                    : "";
+  }
   if (has_range(record.call)) {
     line += fmt::format("offset {}, {} bytes", record.offset, record.bytes);
   } else if (record.call == Call::ftruncate) {
     line += fmt::format("{} bytes", record.bytes);
   } else if (record.path.empty() && record.fd >= 0) {
-    line += fmt::format("descriptor {}", record.fd - os::sim::first_fd);
+    line += fmt::format("descriptor {}",
+                        record.fd >= os::sim::first_fd ? record.fd - os::sim::first_fd : record.fd);
   }
   const bool opens = record.call == Call::open;
   return line + fmt::format(") = {}\n", answer_of(record.result, opens));

@@ -71,6 +71,8 @@ class Bench {
   std::vector<std::byte> raw_read(PageId page, const std::string& path = bench_path);
   void raw_resize(std::uint64_t bytes, const std::string& path = bench_path);
   std::uint64_t raw_bytes(const std::string& path = bench_path);
+  /// The blocks of 512 bytes that the file has, as statx counts them.
+  std::uint64_t raw_blocks(const std::string& path = bench_path);
   /// The version that these bytes of `page` are; nullopt: none of 0 to 15.
   std::optional<std::uint64_t> version_of(PageId page, std::span<const std::byte> bytes) const;
 
@@ -101,11 +103,14 @@ class Bench {
 
  private:
   int raw_open(const std::string& path);
+  struct statx raw_statx(const std::string& path);
   Test& test_;
   std::uint32_t page_bytes_;
   Options options_;
 };
 
+/// What open() was asked for: "O_RDWR|O_DIRECT|O_CLOEXEC".
+std::string text_of_flags(int flags);
 /// "io, errno 5 (Input/output error)".
 std::string text_of(Errc result, int os_error);
 /// "PROT_READ, MAP_SHARED|MAP_NORESERVE".

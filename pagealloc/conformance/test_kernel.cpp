@@ -257,6 +257,12 @@ int TestKernel::open(const char* path, int flags, unsigned mode) noexcept {
                                  [&] { return base_.open(path, flags, mode); }));
 }
 
+int TestKernel::close(int fd) noexcept {
+  const Uncounted pause;
+  if (!log_all_) return base_.close(fd);
+  return static_cast<int>(answer({.call = Call::close, .fd = fd}, [&] { return base_.close(fd); }));
+}
+
 std::int64_t TestKernel::preadv(int fd, const iovec* iov, int n, std::uint64_t offset) noexcept {
   const Uncounted pause;
   const std::span<const iovec> pieces(iov, static_cast<std::size_t>(n));
@@ -318,9 +324,19 @@ int TestKernel::syncfs(int fd) noexcept {
 int TestKernel::statx(int dirfd, const char* path, int flags, unsigned mask,
                       struct statx* out) noexcept {
   const Uncounted pause;
-  const int result = base_.statx(dirfd, path, flags, mask, out);
-  if (result == 0 && pretended_bytes_ != 0) out->stx_size = pretended_bytes_;
-  return result;
+  const auto ask = [&] {
+    const int result = base_.statx(dirfd, path, flags, mask, out);
+    if (result == 0 && pretended_bytes_ != 0) out->stx_size = pretended_bytes_;
+    if (result == 0 && told_) {
+      if (!tells_alignment_) out->stx_mask &= ~unsigned{STATX_DIOALIGN};
+      out->stx_dio_mem_align = told_->memory_bytes;
+      out->stx_dio_offset_align = told_->offset_bytes;
+    }
+    return result;
+  };
+  if (!log_all_) return ask();
+  return static_cast<int>(answer(
+      {.call = Call::statx, .fd = dirfd, .flags = static_cast<int>(mask), .path = path}, ask));
 }
 
 int TestKernel::ftruncate(int fd, std::uint64_t bytes) noexcept {

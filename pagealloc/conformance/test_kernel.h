@@ -69,6 +69,18 @@ class TestKernel final : public os::Kernel {
   void set_call_limit(std::size_t calls, std::function<void()> what);
   /// While not 0, statx says that every file has this length.
   void pretend_length(std::uint64_t bytes) { pretended_bytes_ = bytes; }
+  /// While on, close and statx are logged, too, and can be answered for: most tests count what
+  /// moves bytes. Of statx the mask is logged as flags.
+  void log_all(bool on) { log_all_ = on; }
+  /// What statx says of O_DIRECT's alignment, whatever the kernel below asks for.
+  struct Alignment {
+    std::uint32_t memory_bytes;
+    std::uint32_t offset_bytes;
+  };
+  void tell_alignment(Alignment told) { told_ = told; }
+  /// The mask says that statx knows nothing of it, and the fields are 0: as with tmpfs, and with
+  /// kernels before 6.1.
+  void tell_no_alignment() { told_ = Alignment{}, tells_alignment_ = false; }
   /// While not 0, transfers move about half, a multiple of `unit_bytes`.
   void set_short_transfers(std::size_t unit_bytes) { short_unit_bytes_ = unit_bytes; }
   /// The most calls of fdatasync and msync that were inside at the same time. With `slow_syncs`
@@ -83,10 +95,7 @@ class TestKernel final : public os::Kernel {
   void hold_reads(bool on);
 
   int open(const char* path, int flags, unsigned mode) noexcept override;
-  int close(int fd) noexcept override {
-    const Uncounted pause;
-    return base_.close(fd);
-  }
+  int close(int fd) noexcept override;
   int unlink(const char* path) noexcept override {
     const Uncounted pause;
     return base_.unlink(path);
@@ -177,6 +186,9 @@ class TestKernel final : public os::Kernel {
   std::size_t call_limit_ = SIZE_MAX;
   std::function<void()> at_call_limit_;
   std::atomic<std::uint64_t> pretended_bytes_{0};
+  std::atomic<bool> log_all_{false};
+  std::optional<Alignment> told_;
+  bool tells_alignment_ = true;
   std::atomic<std::size_t> short_unit_bytes_{0};
   std::atomic<bool> slow_syncs_{false};
   std::atomic<unsigned> syncs_inside_{0};

@@ -30,6 +30,9 @@ struct Machine {
   Image image = {};  ///< what is on the medium when it is switched on
   std::uint64_t capacity_bytes = 1ULL << 40;
   std::uint32_t align_bytes = 512;  ///< what O_DIRECT asks for
+  /// What does not satisfy that goes through the page cache instead of failing: open(2) allows
+  /// both.
+  bool buffers_misaligned = false;
   std::uint64_t memlock_bytes = UINT64_MAX;
   bool refuses_ring = false;
   bool refuses_direct = false;

@@ -136,13 +136,15 @@ std::int64_t SimKernel::finish(const Started& started) {
 SimKernel::Started SimKernel::start_read(OpenFile& file, const iovec* iov, int count,
                                          std::uint64_t offset) {
   const std::uint64_t now_ns = scheduler_.now_ns() + call_ns;
-  if (!aligned(file, iov, count, offset) || count > IOV_MAX) return {-EINVAL, now_ns};
+  const bool fits = aligned(file, iov, count, offset);
+  const bool refused = !fits && !machine_.buffers_misaligned;
+  if (refused || count > IOV_MAX) return {-EINVAL, now_ns};
   if (fails(Fault::interrupted)) return {-EINTR, now_ns};
   const auto inode = file.inode;
   std::uint64_t bytes = length_of(iov, count);
   bytes = offset < inode->bytes() ? std::min(bytes, inode->bytes() - offset) : 0;
   bytes = shortened(file, bytes);
-  const bool direct = (file.flags & O_DIRECT) != 0;
+  const bool direct = (file.flags & O_DIRECT) != 0 && fits;
   std::uint64_t missing_bytes = direct ? bytes : 0;
   bool readable = !direct || inode->readable(offset, bytes);
   for (std::uint64_t at = offset; !direct && at < offset + bytes; at += block_bytes) {
@@ -187,7 +189,9 @@ SimKernel::Started SimKernel::start_write(OpenFile& file, const iovec* iov, int 
                                           std::uint64_t offset) {
   const std::uint64_t now_ns = scheduler_.now_ns() + call_ns;
   if ((file.flags & O_ACCMODE) == O_RDONLY) return {-EBADF, now_ns};
-  if (!aligned(file, iov, count, offset) || count > IOV_MAX) return {-EINVAL, now_ns};
+  const bool fits = aligned(file, iov, count, offset);
+  const bool refused = !fits && !machine_.buffers_misaligned;
+  if (refused || count > IOV_MAX) return {-EINVAL, now_ns};
   if (fails(Fault::interrupted)) return {-EINTR, now_ns};
   const auto inode = file.inode;
   inode->collect_stores();
@@ -202,7 +206,7 @@ SimKernel::Started SimKernel::start_write(OpenFile& file, const iovec* iov, int 
   if (full || fails(Fault::disk_full)) return {-ENOSPC, now_ns};
   const auto moved = static_cast<std::int64_t>(bytes.size());
   Started started{moved, now_ns + copy_ns(bytes.size())};
-  if ((file.flags & O_DIRECT) != 0) {
+  if ((file.flags & O_DIRECT) != 0 && fits) {
     started = start_direct_write(*inode, offset, bytes, {iov, iov + count});
   } else {
     inode->write(offset, bytes);
