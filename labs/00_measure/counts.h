@@ -29,7 +29,7 @@ struct Claim {
 /// What was counted between start() and stop(). Without a value: nobody has counted it, which is
 /// something else than 0. Of two sides the smaller number, where nothing else is said.
 struct Counts {
-  std::uint64_t pages = 0;  ///< that the claim is about
+  std::uint64_t pages = 0;                          ///< that the claim is about
   std::optional<std::uint64_t> pages_written = {};  ///< hold at start() what was to be written
   std::optional<std::uint64_t> device_reads = {};   ///< reads that the device had to do
   std::optional<std::uint64_t> syncs = {};          ///< that emptied the device's cache

@@ -74,10 +74,10 @@ class HostBench final : public Bench {
       syncs += calls[call] - calls_[call];
     }
     const auto bytes = device_bytes();
-    fmt::print("  asked of the device: {}; calls of fsync and the like: {}\n",
-               bytes && bytes_ ? fmt::format("{} pages", (*bytes - *bytes_) / page_bytes)
-                               : "unknown",
-               syncs);
+    fmt::print(
+        "  asked of the device: {}; calls of fsync and the like: {}\n",
+        bytes && bytes_ ? fmt::format("{} pages", (*bytes - *bytes_) / page_bytes) : "unknown",
+        syncs);
   }
   void done(PageId) override {}
 

@@ -8,9 +8,8 @@ Result<Report> a(Bench& bench) {
   if (!file) return std::unexpected(file.error());
   Report report;
   bench.start();
-  const auto read = read_each(bench, **file, 1, [&](PageId, auto bytes, std::uint64_t) {
-    report.sum += sum_of(bytes);
-  });
+  const auto read = read_each(
+      bench, **file, 1, [&](PageId, auto bytes, std::uint64_t) { report.sum += sum_of(bytes); });
   bench.stop();
   if (!read) return std::unexpected(read.error());
   return report;

@@ -105,6 +105,12 @@ void CountedBench::start(std::string_view side) {
   if (whole && setup_.claim.reads) rewrite();
   if (setup_.claim.durable) content_version_ = versions_++;
   section.version = whole ? held_version_ : zeros;
+  if (setup_.empty_cache) {
+    const int fd = sim.open(path().c_str(), O_RDONLY | O_CLOEXEC, 0);
+    (void)sim.fdatasync(fd);
+    (void)sim.fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    (void)sim.close(fd);
+  }
   if (setup_.syncs_fail) {
     os::sim::FaultRates faults;
     faults[os::sim::Fault::flush_error] = 1;
@@ -199,9 +205,7 @@ std::uint64_t CountedBench::cold_pages() {
 }
 
 Counts CountedBench::counts(const Report& report) const {
-  const auto least = [&](auto number) {
-    return std::ranges::min(sections_, {}, number);
-  };
+  const auto least = [&](auto number) { return std::ranges::min(sections_, {}, number); };
   Counts counts{.pages = pages_};
   counts.writes_per_sync = report.writes_per_sync;
   counts.groups = report.groups.size();
@@ -220,8 +224,8 @@ std::string text_of(const Claim& claim, const Counts& counts) {
   std::string text;
   const auto line = [&](std::string_view name, const std::optional<std::uint64_t>& count,
                         std::string_view what) {
-    text += fmt::format("{:<14}{:>8}  {}\n", name, count ? fmt::to_string(*count) : "unknown",
-                        what);
+    text +=
+        fmt::format("{:<14}{:>8}  {}\n", name, count ? fmt::to_string(*count) : "unknown", what);
   };
   line("pages", counts.pages, "that the claim is about");
   line("pages_written", counts.pages_written, "held at start() what was to be written");

@@ -22,8 +22,9 @@ class CountedBench final : public Bench {
   struct Setup {
     std::uint64_t seed = 1;
     Claim claim = {};
-    bool judge_done = false;  ///< the power goes at each done()
-    bool syncs_fail = false;  ///< between start() and stop()
+    bool judge_done = false;   ///< the power goes at each done()
+    bool syncs_fail = false;   ///< between start() and stop()
+    bool empty_cache = false;  ///< at start(); what is in the page cache afterwards went through it
   };
   /// A measured section.
   struct Section {

@@ -81,8 +81,7 @@ void check(Test& t, char letter) {
   if (!t.holds(is_lie_of(letter, found.lie))) {
     const auto shows = static_cast<Count>(found.lie);  // each lie has its count, in one order
     fail(fmt::format("the lie that program {} tells", letter),
-         fmt::format("{}; but {}", name_of(found.lie),
-                     as_it_should(shows, program.claim, counts)),
+         fmt::format("{}; but {}", name_of(found.lie), as_it_should(shows, program.claim, counts)),
          "a lie is where a count contradicts the claim; go down the counts and ask of each what it "
          "would be if the claim were true");
   }

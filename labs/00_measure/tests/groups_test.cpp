@@ -29,7 +29,8 @@ Wanted wanted(Series ns) {
 bool fits(const std::vector<Group>& groups, const std::vector<Wanted>& all, double slack = 0) {
   return std::ranges::equal(groups, all, [&](const Group& group, const Wanted& each) {
     const auto median = static_cast<double>(group.median_ns);
-    return group.count == each.count && median >= static_cast<double>(each.least_ns) * (1 - slack) &&
+    return group.count == each.count &&
+           median >= static_cast<double>(each.least_ns) * (1 - slack) &&
            median <= static_cast<double>(each.most_ns) * (1 + slack);
   });
 }
@@ -45,8 +46,8 @@ std::string text_of(const std::vector<Wanted>& all) {
 std::string text_of(const std::vector<Group>& groups) {
   std::string text;
   for (const Group& group : groups) {
-    text += fmt::format("{}{} of about {} ns", text.empty() ? "" : ", ", group.count,
-                        group.median_ns);
+    text +=
+        fmt::format("{}{} of about {} ns", text.empty() ? "" : ", ", group.count, group.median_ns);
   }
   return text.empty() ? "no group" : text;
 }
@@ -87,7 +88,8 @@ void groups_of_series(Test& t) {
   check(t, {hit_ns}, near(t, read_ns, few), gap);
   check(t, {hit_ns}, {read_ns}, "of two latencies that are far apart each is a group");
   const char* const noise =
-      "these differ by no more than noise: their medians are at most a fifth apart, and so they are "
+      "these differ by no more than noise: their medians are at most a fifth apart, and so they "
+      "are "
       "one kind";
   check(t, near(t, read_ns, 4 * few), {}, noise);
   check(t, {1000, 1200}, {}, noise);
@@ -103,24 +105,26 @@ void hits_and_misses_are_two_groups(Test& t) {
   const std::string evidence = evidence_of(claim, bench, report);
   const std::uint64_t pages = counts.pages;
   if (!t.holds(report.sum == bench.right_sum())) {
-    t.fail({.expected = fmt::format("sum {:#x}, of all bytes of {} pages", bench.right_sum(), pages),
-            .found = fmt::format("sum {:#x}, which is of {}", report.sum,
-                                 bench.meaning_of(report.sum)),
-            .cause = "not all bytes that the claim counts were looked at",
-            .function = "mended_b",
-            .evidence = evidence});
+    t.fail(
+        {.expected = fmt::format("sum {:#x}, of all bytes of {} pages", bench.right_sum(), pages),
+         .found =
+             fmt::format("sum {:#x}, which is of {}", report.sum, bench.meaning_of(report.sum)),
+         .cause = "not all bytes that the claim counts were looked at",
+         .function = "mended_b",
+         .evidence = evidence});
   }
   Series ns = bench.read_ns();
   const std::uint64_t misses = *counts.device_reads;
   if (!t.holds(misses == pages / 2 && ns.size() == pages)) {
-    t.fail({.expected = fmt::format("{} reads, and {} of them of the device: somebody else has read "
-                                    "every other page, as in lies/b.cpp",
-                                    pages, pages / 2),
-            .found = fmt::format("{} reads, {} of them of the device", ns.size(), misses),
-            .cause = "the file was not made cold before every other page was read, or it was after; "
-                     "that is another claim",
-            .function = "mended_b",
-            .evidence = evidence});
+    t.fail(
+        {.expected = fmt::format("{} reads, and {} of them of the device: somebody else has read "
+                                 "every other page, as in lies/b.cpp",
+                                 pages, pages / 2),
+         .found = fmt::format("{} reads, {} of them of the device", ns.size(), misses),
+         .cause = "the file was not made cold before every other page was read, or it was after; "
+                  "that is another claim",
+         .function = "mended_b",
+         .evidence = evidence});
   }
   std::ranges::sort(ns);
   const auto split = ns.end() - static_cast<std::ptrdiff_t>(misses);

@@ -20,15 +20,16 @@ struct Compared {
 
 Compared compare(Test& t) {
   const Claim& claim = program_of('d').claim;
-  auto bench = std::make_unique<CountedBench>(
-      CountedBench::Setup{.seed = t.seed(), .claim = claim});
+  auto bench =
+      std::make_unique<CountedBench>(CountedBench::Setup{.seed = t.seed(), .claim = claim});
   const Report report = run_mended(t, *bench, mended_d, "mended_d");
   const std::size_t sections = bench->sections().size();
   if (!t.holds(sections == 2)) {
-    t.fail({.expected = "two measured sections, one for each side",
-            .found = fmt::format("{}", sections),
-            .cause = "read_side() makes a section; it is called once for pread and once for the ring",
-            .function = "mended_d"});
+    t.fail(
+        {.expected = "two measured sections, one for each side",
+         .found = fmt::format("{}", sections),
+         .cause = "read_side() makes a section; it is called once for pread and once for the ring",
+         .function = "mended_d"});
   }
   std::string evidence;
   for (const auto& side : bench->sections()) {
@@ -43,23 +44,25 @@ Compared compare(Test& t) {
 
 void as_many_in_flight(Test& t) {
   const Compared run = compare(t);
-  const auto [few, many] =
-      std::minmax(run.side(0).in_flight(), run.side(1).in_flight());
+  const std::uint64_t few = std::min(run.side(0).in_flight(), run.side(1).in_flight());
+  const std::uint64_t many = std::max(run.side(0).in_flight(), run.side(1).in_flight());
   // Who has read from memory had nothing in flight; that is for 5.2 to say.
   const bool device = run.side(0).device_reads() > 0 && run.side(1).device_reads() > 0;
   if (!t.holds(!device || few * 5 >= many * 4)) {
-    t.fail({.expected = fmt::format("as many reads in flight on both sides, within a fifth: the "
-                                    "other side has {}",
-                                    many),
-            .found = fmt::format("{} on one side, {} on the other", few, many),
-            .cause = few == 1
-                         ? "one read at a time was submitted there; threads are not operations, and "
-                           "32 threads with one read to do have one in flight"
-                         : "neither threads nor submitted reads are what the device has at a time; "
-                           "a pool's caller is one of its threads while it waits, and hands out "
-                           "nothing meanwhile, so give its threads more reads than they are",
-            .function = "mended_d",
-            .evidence = run.evidence});
+    t.fail(
+        {.expected = fmt::format("as many reads in flight on both sides, within a fifth: the "
+                                 "other side has {}",
+                                 many),
+         .found = fmt::format("{} on one side, {} on the other", few, many),
+         .cause =
+             few == 1
+                 ? "one read at a time is in flight there: 32 threads with one read to do, or 32 "
+                   "reads submitted and no threads to do them, are one in flight"
+                 : "neither threads nor submitted reads are what the device has at a time; "
+                   "a pool's caller is one of its threads while it waits, and hands out "
+                   "nothing meanwhile, so give its threads more reads than they are",
+         .function = "mended_d",
+         .evidence = run.evidence});
   }
 }
 
@@ -70,22 +73,23 @@ void both_sides_read_the_device(Test& t) {
   const std::uint64_t other = run.side(1).device_reads();
   if (!t.holds(one == pages && other == pages)) {
     t.fail({.expected = fmt::format("{} reads of the device on each side", pages),
-            .found = fmt::format("{} for {}, {} for {}", one, run.side(0).name, other,
-                                 run.side(1).name),
-            .cause = "a side found pages in the page cache: they were there from the filling of the "
-                     "file, or the other side has read them",
+            .found =
+                fmt::format("{} for {}, {} for {}", one, run.side(0).name, other, run.side(1).name),
+            .cause =
+                "a side found pages in the page cache: they were there from the filling of the "
+                "file, or the other side has read them",
             .function = "mended_d",
             .evidence = run.evidence});
   }
   if (!t.holds(run.report.sum == run.bench->right_sum())) {
-    t.fail({.expected = fmt::format("sum {:#x}, of what both sides have read",
-                                    run.bench->right_sum()),
-            .found = fmt::format("sum {:#x}, which is of {}", run.report.sum,
-                                 run.bench->meaning_of(run.report.sum)),
-            .cause = "a comparison reports the bytes of both its sides, or nobody knows that they "
-                     "did the same job",
-            .function = "mended_d",
-            .evidence = run.evidence});
+    t.fail(
+        {.expected = fmt::format("sum {:#x}, of what both sides have read", run.bench->right_sum()),
+         .found = fmt::format("sum {:#x}, which is of {}", run.report.sum,
+                              run.bench->meaning_of(run.report.sum)),
+         .cause = "a comparison reports the bytes of both its sides, or nobody knows that they "
+                  "did the same job",
+         .function = "mended_d",
+         .evidence = run.evidence});
   }
 }
 
@@ -157,15 +161,16 @@ void mapped_bytes_are_used(Test& t) {
   const Report report = run_mended(t, bench, mended_f, "mended_f");
   const Counts counts = bench.counts(report);
   if (!t.holds(report.sum == bench.right_sum())) {
-    t.fail({.expected = fmt::format("sum {:#x}, of all bytes that the {} pages held between start() "
-                                    "and stop()",
-                                    bench.right_sum(), counts.pages),
-            .found = fmt::format("sum {:#x}, which is of {}", report.sum,
-                                 bench.meaning_of(report.sum)),
-            .cause = "what nobody uses need not be read, and a compiler does not read it; use every "
-                     "byte between start() and stop(), and report what came of it",
-            .function = "mended_f",
-            .evidence = evidence_of(claim, bench, report)});
+    t.fail(
+        {.expected = fmt::format("sum {:#x}, of all bytes that the {} pages held between start() "
+                                 "and stop()",
+                                 bench.right_sum(), counts.pages),
+         .found =
+             fmt::format("sum {:#x}, which is of {}", report.sum, bench.meaning_of(report.sum)),
+         .cause = "what nobody uses need not be read, and a compiler does not read it; use every "
+                  "byte between start() and stop(), and report what came of it",
+         .function = "mended_f",
+         .evidence = evidence_of(claim, bench, report)});
   }
   if (!t.holds(bench.read_ns().empty())) {
     t.fail({.expected = "no call that reads, for a map needs none",
