@@ -1,6 +1,9 @@
 // One of the six, on the simulated machine or on this one: what it claims, and what was counted.
 //
-// usage: lab_00_run PROGRAM [--mended] [--seed N | --dir DIR]
+// usage: lab_00_run PROGRAM [--mended] [--dir DIR | --seed N] [--trace]
+//
+// --dir runs it on this machine, on a file in DIR. --trace shows what the simulated machine was
+// first asked for between start() and stop().
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -45,7 +48,7 @@ class HostBench final : public Bench {
     options.impl = impl;
     options.create = true;
     options.access = Access::random;  // or readahead brings in what nobody asked for
-    options.registered_buffers = false;
+    if (impl == "uring") options.registered_buffers = false;  // RLIMIT_MEMLOCK may be small
     return options;
   }
   std::span<const std::byte> content(PageId page) override {
@@ -99,6 +102,12 @@ int failed(const Error& error) {
   return 1;
 }
 
+void show(const Report& report) {
+  for (const Group& group : report.groups) {
+    fmt::print("{} reads: {} ns\n", group.count, group.median_ns);
+  }
+}
+
 constexpr std::array mended = {mended_a, mended_b, mended_c, mended_d, mended_e, mended_f};
 
 }  // namespace
@@ -107,12 +116,15 @@ int main(int count, char** arguments) {
   std::uint64_t seed = 1;
   std::string directory;
   bool honest = false;
+  bool trace = false;
   const Program* program = nullptr;
   for (int i = 1; i < count; ++i) {
     const std::string_view word(arguments[i]);
     const bool more = i + 1 < count;
     if (word == "--mended") {
       honest = true;
+    } else if (word == "--trace") {
+      trace = true;
     } else if (word == "--seed" && more) {
       seed = std::strtoull(arguments[++i], nullptr, 10);
     } else if (word == "--dir" && more) {
@@ -125,7 +137,8 @@ int main(int count, char** arguments) {
     }
   }
   if (program == nullptr) {
-    fmt::print(stderr, "usage: {} PROGRAM [--mended] [--seed N | --dir DIR], PROGRAM a to f\n",
+    fmt::print(stderr,
+               "usage: {} PROGRAM [--mended] [--dir DIR | --seed N] [--trace]; PROGRAM is a to f\n",
                arguments[0]);
     return 2;
   }
@@ -134,14 +147,20 @@ int main(int count, char** arguments) {
   if (!directory.empty()) {
     HostBench bench(directory);
     const auto report = run(bench);
-    return report ? 0 : failed(report.error());
+    if (!report) return failed(report.error());
+    show(*report);
+    return 0;
   }
   CountedBench bench({.seed = seed, .claim = program->claim});
   const auto report = run(bench);
   if (!report) return failed(report.error());
   fmt::print("{}", text_of(program->claim, bench.counts(*report)));
-  for (const Group& group : report->groups) {
-    fmt::print("{} reads, {} ns\n", group.count, group.median_ns);
+  show(*report);
+  constexpr std::size_t lines = 9;
+  for (const auto& section : bench.sections()) {
+    if (!trace) break;
+    const std::size_t shown = std::min(lines, section.last_event - section.first_event);
+    fmt::print("\n{}\n{}", section.name, events_before(bench, section.first_event + shown, shown));
   }
   return 0;
 }

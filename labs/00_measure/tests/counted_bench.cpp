@@ -7,6 +7,8 @@
 #include <memory>
 #include <string_view>
 
+#include "harness/crash/timeline.h"
+
 namespace pagealloc::labs::measure {
 
 namespace {
@@ -218,6 +220,18 @@ Counts CountedBench::counts(const Report& report) const {
   counts.pages_summed = report.sum == right_sum() ? pages_ : 0;
   counts.syncs = sections_[0].after.flushes - sections_[0].before.flushes;
   return counts;
+}
+
+std::string events_before(CountedBench& bench, std::size_t end, std::size_t lines) {
+  const std::string all = crash::timeline_of(bench.sim);
+  std::string text;
+  std::size_t event = 0;
+  for (std::size_t at = 0; at < all.size() && event < end; ++event) {
+    const std::size_t next = std::min(all.find('\n', at), all.size() - 1) + 1;
+    if (event + lines >= end) text += all.substr(at, next - at);
+    at = next;
+  }
+  return text;
 }
 
 std::string text_of(const Claim& claim, const Counts& counts) {

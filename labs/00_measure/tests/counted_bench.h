@@ -94,6 +94,8 @@ class CountedBench final : public Bench {
   std::optional<Lost> lost_;
 };
 
+/// Of what has happened on the machine so far: `lines` lines up to event `end`.
+std::string events_before(CountedBench& bench, std::size_t end, std::size_t lines);
 /// The counts as `lab_00_run` prints them, a line for each that means something for this claim.
 std::string text_of(const Claim& claim, const Counts& counts);
 

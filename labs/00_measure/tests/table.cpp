@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "harness/crash/timeline.h"
 #include "labs/00_measure/tests/tests.h"
 
 namespace pagealloc::labs {
@@ -56,18 +55,6 @@ Report run_mended(Test& t, CountedBench& bench, Result<Report> (*mended)(Bench&)
             .function = function});
   }
   return *report;
-}
-
-std::string events_before(CountedBench& bench, std::size_t end, std::size_t lines) {
-  const std::string all = crash::timeline_of(bench.sim);
-  std::string text;
-  std::size_t event = 0;
-  for (std::size_t at = 0; at < all.size() && event < end; ++event) {
-    const std::size_t next = std::min(all.find('\n', at), all.size() - 1) + 1;
-    if (event + lines >= end) text += all.substr(at, next - at);
-    at = next;
-  }
-  return text;
 }
 
 std::string evidence_of(const Claim& claim, CountedBench& bench, const Report& report) {

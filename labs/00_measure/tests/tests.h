@@ -51,8 +51,6 @@ Report run_mended(Test& t, CountedBench& bench, Result<Report> (*mended)(Bench&)
                   const char* function);
 /// The counts, and the first things that happened between start() and stop().
 std::string evidence_of(const Claim& claim, CountedBench& bench, const Report& report);
-/// Of what has happened on the machine so far: `lines` lines up to event `end`.
-std::string events_before(CountedBench& bench, std::size_t end, std::size_t lines);
 
 }  // namespace measure
 
