@@ -160,7 +160,8 @@ int main(int count, char** arguments) {
   for (const auto& section : bench.sections()) {
     if (!trace) break;
     const std::size_t shown = std::min(lines, section.last_event - section.first_event);
-    fmt::print("\n{}\n{}", section.name, events_before(bench, section.first_event + shown, shown));
+    fmt::print("\n{}{}{}", section.name, section.name.empty() ? "" : "\n",
+               events_before(bench, section.first_event + shown, shown));
   }
   return 0;
 }
