@@ -251,8 +251,14 @@ std::string text_of(const Claim& claim, const Counts& counts) {
     line("in_flight", counts.in_flight, "reads in the device at a time, on average");
     line("", counts.in_flight_most, "of them on the other side");
   }
-  if (claim.duration) line("groups", counts.groups, "of latencies in the report");
-  if (claim.durable) line("syncs", counts.syncs, "emptied the device's cache");
+  if (claim.duration) {
+    line("kinds", counts.kinds, "of reads: 2 if some asked the device and some did not");
+    line("groups", counts.groups, "of latencies in the report");
+  }
+  if (claim.durable) {
+    line("syncs", counts.syncs, "emptied the device's cache");
+    line("", counts.writes_per_sync, "writes for each, as the report says");
+  }
   return text;
 }
 

@@ -101,7 +101,7 @@ void durable_when_done(Test& t) {
   if (!t.holds(!bench.lost())) {
     t.fail({.expected = fmt::format("page {}, which counts as done, is there after a power cut",
                                     bench.lost()->page),
-            .found = fmt::format("it holds something else; so far {} syncs had ended",
+            .found = fmt::format("it holds something else; syncs that had ended by then: {}",
                                  bench.lost()->flushes),
             .cause = bench.lost()->flushes == 0 && *counts.syncs == 0
                          ? "nothing was synced: the write went into memory, and the power took it"
@@ -125,7 +125,7 @@ void durable_when_done(Test& t) {
   if (!t.holds(batch > 0 && *counts.syncs * batch >= counts.pages)) {
     t.fail({.expected = fmt::format("as many syncs as the report says: {} writes, {} for a sync",
                                     counts.pages, batch),
-            .found = fmt::format("{} syncs", *counts.syncs),
+            .found = fmt::format("syncs between start() and stop(): {}", *counts.syncs),
             .cause = "a sync for many writes is honest when the report says so, in writes_per_sync",
             .function = "mended_e",
             .evidence = text_of(claim, counts)});
@@ -141,7 +141,7 @@ void failed_sync_covers_nothing(Test& t) {
       "between start() and stop(), at first:\n" + events_before(bench, end, end - first);
   if (!t.holds(bench.done_pages().empty())) {
     t.fail({.expected = "no page counts as done: every sync fails",
-            .found = fmt::format("{} pages", bench.done_pages().size()),
+            .found = fmt::format("pages that do: {}", bench.done_pages().size()),
             .cause = "a sync that failed covers nothing, and what it was to cover may be lost",
             .function = "mended_e",
             .evidence = evidence});
