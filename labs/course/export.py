@@ -117,6 +117,11 @@ def check_leaks(target, given):
             lines = [line for _, line in telling_lines(region)]
             for at in range(len(lines) - RUN_OF_LINES + 1):
                 runs[tuple(lines[at:at + RUN_OF_LINES])] = name
+    for shown in (path for lab in labs.all_labs() for pattern in lab.given
+                  for path in lab.folder.glob(pattern)):
+        lines = [line for _, line in telling_lines(shown.read_text(encoding="utf-8"))]
+        for at in range(len(lines) - RUN_OF_LINES + 1):
+            runs.pop(tuple(lines[at:at + RUN_OF_LINES]), None)
     for path in sorted(target.rglob("*")):
         if not path.is_file() or path.is_symlink() or ".git" in path.parts:
             continue

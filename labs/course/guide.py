@@ -167,8 +167,9 @@ def predict(lab):
             continue
         answers[question["id"]] = number
         predictions_file(lab).write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
-    print(f"\nThey stand in labs/{lab.name}/predictions.json; ./lab bench {lab.number} draws them "
-          "beside what is measured.")
+    how = f"./lab bench {lab.number} draws them beside what is measured" if lab.bench else \
+        "the handout says how to measure"
+    print(f"\nThey stand in labs/{lab.name}/predictions.json; {how}.")
     return 0
 
 

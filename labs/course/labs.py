@@ -45,6 +45,7 @@ class Lab:
     tests: tuple[Test, ...]
     needs: tuple[str, ...] = ()
     predictions: tuple[dict, ...] = ()
+    given: tuple[str, ...] = ()  # files of the folder that share lines with a reference on purpose
     bench: str = ""  # which rows of the harness are about this lab's code: a regular expression
     programs: dict = field(default_factory=dict)  # target -> tests; all others are lab_NN's
 
@@ -103,7 +104,7 @@ def load(table):
                            for each in raw["tasks"]),
                tests=tests, needs=tuple(raw.get("needs", ())),
                predictions=tuple(raw.get("predictions", ())),
-               bench=raw.get("bench", ""),
+               given=tuple(raw.get("given", ())), bench=raw.get("bench", ""),
                programs=raw.get("programs", {}))
 
 

@@ -33,10 +33,13 @@ std::uint64_t Device::done_at(Transfer transfer, std::uint64_t bytes, std::uint6
   const std::uint64_t latency_ns = transfer == Transfer::read ? model_.read_ns : model_.write_ns;
   const std::uint64_t transfer_ns = bytes * 1'000'000'000 / model_.bytes_per_second;
   *unit = std::max(*unit, now_ns) + with_jitter(latency_ns) + transfer_ns;
+  ++(transfer == Transfer::read ? counts_.reads : counts_.writes);
+  if (transfer == Transfer::read) counts_.reading_ns += *unit - now_ns;
   return *unit;
 }
 
 std::uint64_t Device::flushed_at(std::uint64_t now_ns) {
+  ++counts_.flushes;
   const std::uint64_t idle_ns = std::max(now_ns, *std::ranges::max_element(free_at_ns_));
   return idle_ns + with_jitter(model_.flush_ns);
 }

@@ -27,6 +27,16 @@ std::optional<Model> model_of(std::string_view name);
 
 enum class Transfer : std::uint8_t { read, write };
 
+/// What a device has been given so far. Subtract two to learn what happened in between.
+struct DeviceCounts {
+  std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
+  std::uint64_t flushes = 0;
+  /// Of all reads, from when each was given to the device until it is done. Over a stretch of time
+  /// in which all of them end, this by its length is the mean number in flight (Little's law).
+  std::uint64_t reading_ns = 0;
+};
+
 /// When operations end. Not thread safe.
 class Device {
  public:
@@ -39,12 +49,14 @@ class Device {
   std::uint64_t done_at(Transfer transfer, std::uint64_t bytes, std::uint64_t now_ns);
   /// When a flush is done, which begins after all that was given to the device before.
   std::uint64_t flushed_at(std::uint64_t now_ns);
+  const DeviceCounts& counts() const { return counts_; }
 
  private:
   std::uint64_t with_jitter(std::uint64_t duration_ns);
   Model model_;
   Random& random_;
   std::vector<std::uint64_t> free_at_ns_;  // by unit
+  DeviceCounts counts_;
 };
 
 }  // namespace pagealloc::os::sim

@@ -97,6 +97,11 @@ void SimKernel::set_faults(const FaultRates& faults) {
   machine_.faults = faults;
 }
 
+DeviceCounts SimKernel::device_counts() const {
+  const Lock lock(*this);
+  return device_.counts();
+}
+
 std::uint64_t SimKernel::next_random() {
   return streams_.schedule.next() ^ streams_.faults.next() ^ streams_.write_back.next() ^
          streams_.power.next();

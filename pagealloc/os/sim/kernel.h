@@ -72,6 +72,8 @@ class SimKernel final : public Kernel {
   /// What goes wrong from now on.
   void set_faults(const FaultRates& faults);
   Trace& trace() { return trace_; }
+  /// What the device was asked for: a read that is not among its reads came from the page cache.
+  DeviceCounts device_counts() const;
   /// Has somebody been told of an error while the page cache still has bytes that are clean and on
   /// no medium?
   bool serves_what_was_lost() const;

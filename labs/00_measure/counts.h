@@ -1,0 +1,70 @@
+// What is claimed, what was counted, and which lie it is when the two do not fit.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace pagealloc::labs::measure {
+
+enum class Lie : std::uint8_t {
+  sparse_file,       ///< what is read was never written
+  warm_called_cold,  ///< it is read from memory, and a read of the device was claimed
+  no_sync,           ///< what counts as durable is not
+  dead_read,         ///< what is read is not used
+  mean_of_two,       ///< one number for two kinds of operation
+  unequal_depth,     ///< two sides with different numbers of operations in flight
+};
+
+/// What a benchmark says of itself.
+struct Claim {
+  bool reads = false;     ///< every byte of every page was read, and used
+  bool cold = false;      ///< and each page was read from the device
+  bool durable = false;   ///< a page that counts as done survives a power cut
+  bool duration = false;  ///< how long an operation takes
+  bool compares = false;  ///< two sides, and which is faster
+};
+
+/// What was counted between start() and stop(). Without a value: nobody has counted it, which is
+/// something else than 0. Of two sides the smaller number, where nothing else is said.
+struct Counts {
+  std::uint64_t pages = 0;                          ///< that the claim is about
+  std::optional<std::uint64_t> pages_written = {};  ///< hold at start() what was to be written
+  std::optional<std::uint64_t> device_reads = {};   ///< reads that the device had to do
+  std::optional<std::uint64_t> syncs = {};          ///< that emptied the device's cache
+  std::uint64_t writes_per_sync = 0;                ///< as the report says
+  std::optional<std::uint64_t> pages_summed = {};   ///< whose bytes are in the report's sum
+  std::optional<std::uint64_t> kinds = {};   ///< of reads: 2 where some asked the device, some not
+  std::optional<std::uint64_t> groups = {};  ///< of latencies, in the report
+  std::optional<std::uint64_t> in_flight = {};       ///< in the device, on average, rounded
+  std::optional<std::uint64_t> in_flight_most = {};  ///< the same, of the side that has more
+};
+
+/// The counts that a finding can name.
+enum class Count : std::uint8_t {
+  pages_written,
+  device_reads,
+  syncs,
+  pages_summed,
+  groups,
+  in_flight
+};
+
+struct Finding {
+  Lie lie;
+  Count count;           ///< the one that shows it
+  std::uint64_t found;   ///< what was counted
+  std::uint64_t honest;  ///< what it would be if the claim were true
+};
+
+inline constexpr std::array<std::string_view, 6> lie_names = {
+    "sparse_file", "warm_called_cold", "no_sync", "dead_read", "mean_of_two", "unequal_depth"};
+inline constexpr std::array<std::string_view, 6> count_names = {
+    "pages_written", "device_reads", "syncs", "pages_summed", "groups", "in_flight"};
+constexpr std::string_view name_of(Lie lie) { return lie_names[static_cast<std::size_t>(lie)]; }
+constexpr std::string_view name_of(Count count) {
+  return count_names[static_cast<std::size_t>(count)];
+}
+
+}  // namespace pagealloc::labs::measure
