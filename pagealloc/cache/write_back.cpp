@@ -1,5 +1,9 @@
 #include "pagealloc/cache/write_back.h"
 
+#include <algorithm>
+
+#include "pagealloc/pieces.h"
+
 namespace pagealloc::cache {
 
 namespace {
