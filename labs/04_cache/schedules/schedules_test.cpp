@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "labs/04_cache/tests/assertions.h"
 #include "labs/grader/grader.h"
 #include "pagealloc/cache/tests/scheduled_world.h"
 
@@ -13,11 +14,7 @@ namespace {
 using cache::Wrong;
 
 constexpr std::uint64_t worlds = 3000;
-
-struct Blame {
-  const char* cause;
-  const char* function;
-};
+constexpr std::size_t lines = 24;  // of a history
 
 Blame blame_of(Wrong::When when) {
   switch (when) {
@@ -42,29 +39,61 @@ Blame blame_of(Wrong::When when) {
   return {"an operation that the contract allows was refused", "Cache::put"};
 }
 
+Blame blame_of(std::string_view assertion) {
+  if (assertion == "added") {
+    return {
+        "two frames of one page are dirty at the same time, or two handles wrote back at once: "
+        "run() needs the turn from its first look at the cache to its last",
+        "WriteBack::run"};
+  }
+  if (assertion.find("given back twice") != std::string_view::npos) {
+    return {
+        "a frame was given back that nobody held: two handles wrote back at once, and the list of "
+        "pages that one had taken became the other's. run() needs the turn until its last write "
+        "has come back",
+        "WriteBack::run"};
+  }
+  return labs::blame_of_assertion(
+      assertion, {"a frame was looked up before the lock and used under it, when it was another "
+                  "page's: what was seen before the lock says nothing under the lock",
+                  "Cache::put"});
+}
+
 void explore_all(Test& t, const std::string& impl) {
   t.expect_trouble(
-      "one order of the threads broke what the cache relies on. Dirty pages (dirty_pages.h): two "
-      "handles wrote back at the same time, so look at the turn in WriteBack::run. Frames "
-      "(frame_table.cpp): a frame was looked up before the lock and used under it, or taken in two "
-      "steps. A deadlock, or no end: a frame or the turn was never given back");
-  for (std::uint64_t i = 1; i <= worlds; ++i) {
-    // A world of seven has failing writes, and so on: from one run to the next they follow each
-    // other.
-    const std::uint64_t seed = (t.seed() - 1) * worlds + i;
-    const cache::WorldOf world{.impl = impl, .seed = seed, .eviction = Eviction::clock};
-    const cache::Explored explored = cache::explore(world);
+      "one order of the threads broke what the cache relies on. Two handles may write back at the "
+      "same time (the turn in WriteBack::run), or a frame was looked up before the lock and used "
+      "under it (Cache::put). No end, or a deadlock: a frame or the turn was never given back");
+  const std::uint64_t first = (t.seed() - 1) * worlds + 1;
+  std::uint64_t seed = first;
+  const auto order = [&] {
+    return fmt::format("order {} of {}, on {}", seed - first + 1, worlds, impl);
+  };
+  const auto evidence = [](const std::string& history) {
+    return "the last of what the threads and the machine did:\n" + history;
+  };
+  on_assertion(t, [&](std::string_view assertion) -> Failure {
+    const Blame blame = blame_of(assertion);
+    return {
+        .expected = fmt::format("what the cache relies on holds in every order of three threads "
+                                "({})",
+                                order()),
+        .found = "an assertion that does not",
+        .cause = blame.cause,
+        .function = blame.function,
+        .evidence = evidence(cache::history_now(lines))};
+  });
+  // They follow each other from one run of the test to the next.
+  for (; seed < first + worlds; ++seed) {
+    const cache::Explored explored =
+        cache::explore({.impl = impl, .seed = seed, .eviction = Eviction::clock, .history = lines});
     if (t.holds(!explored.wrong.has_value())) continue;
     const Blame blame = blame_of(explored.wrong->when);
-    cache::WorldOf again = world;
-    again.history = 24;
-    const cache::Explored told = cache::explore(again);
-    t.fail({.expected = fmt::format("{} (order {} of {}, on {})", explored.wrong->expected, seed,
-                                    worlds, impl),
+    t.fail({.expected = fmt::format("{} ({})", explored.wrong->expected, order()),
             .found = explored.wrong->found,
             .cause = blame.cause,
             .function = blame.function,
-            .evidence = "the last of what the threads and the machine did:\n" + told.history});
+            .evidence = evidence(explored.history)});
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "labs/04_cache/tests/assertions.h"
 #include "labs/grader/bench.h"
 #include "pagealloc/cache/cache.h"
 #include "pagealloc/cache/transfer.h"
@@ -15,12 +16,6 @@ namespace pagealloc::labs {
 
 using cache::FrameId;
 using cache::no_frame;
-
-/// Why it is probably wrong, and where to look.
-struct Blame {
-  std::string cause;
-  const char* function;
-};
 
 /// `count` of the pages first ... first + limit - 1, in any order, none twice.
 std::vector<PageId> some_pages(Random& random, std::size_t count, PageId first, PageId limit);

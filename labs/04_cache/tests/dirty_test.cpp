@@ -93,9 +93,10 @@ void held_while_it_is_written(Test& t) {
             .cause = "a dirty page's frame is the one that was put last",
             .function = "Cache::put"});
   }
-  t.expect_trouble(
-      "a frame that take_dirty() gave out must be held until written(): there a hold is "
-      "given back");
+  expect_trouble(
+      t, {"a frame that take_dirty() gave out must be held until written(): there a hold is "
+          "given back",
+          "Cache::take_dirty"});
   (void)bare.write(pages[0], 2);
   const std::string before = bare.picture();
   const auto staged = bare.stage_all();

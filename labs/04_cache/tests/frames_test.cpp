@@ -14,37 +14,30 @@ using os::Call;
 
 namespace {
 
-const char* const evicted_while_lent =
+const Blame evicted_while_lent{
     "a page was evicted while it was lent: its frame was given to another page, although somebody "
-    "was still reading it. What claim() answers must be what decides";
-const char* const taken_badly =
-    "a frame that had a page must be claimed, and must leave its page's place, before another page "
-    "enters it (FrameTable::claim, leave)";
+    "was still reading it. What claim() answers must be what decides",
+    "Cache::take_frame"};
 
 void lent_stays_on(Test& t, const char* impl) {
   Cached& cached = Cached::kept(t, {.impl = impl, .frames = 16, .pages = 300, .lends = 8});
   const auto order = some_pages(t.random(), 300, 0, 300);
   const std::span<const PageId> lent_pages = std::span(order).first(7);
-  t.expect_trouble(taken_badly);
-  for (const PageId page : std::span(order).last(40)) {
-    cached.reads_as(page, 0, "when it is read", {taken_badly, "Cache::take_frame"});
-  }
-  t.expect_trouble(evicted_while_lent);
+  expect_trouble(t, evicted_while_lent);
   std::vector<PageRef> lent;
   for (const PageId page : lent_pages) lent.push_back(cached.lent(*cached.file, page));
   std::size_t reads = 0;
   for (const PageId page : std::span(order).subspan(7)) {
-    cached.reads_as(page, 0, "when it is read", {evicted_while_lent, "Cache::take_frame"});
+    cached.reads_as(page, 0, "when it is read", evicted_while_lent);
     if (++reads % 20 != 0) continue;
     for (const PageRef& ref : lent) {
       cached.holds(ref.bytes(), ref.page(), 0,
-                   fmt::format("lent, after {} other pages were read", reads),
-                   {evicted_while_lent, "Cache::take_frame"});
+                   fmt::format("lent, after {} other pages were read", reads), evicted_while_lent);
     }
   }
   for (const PageRef& ref : lent) {
     cached.holds(ref.bytes(), ref.page(), 0, "lent, after all others were read",
-                 {evicted_while_lent, "Cache::take_frame"});
+                 evicted_while_lent);
   }
 }
 
@@ -61,8 +54,8 @@ void none_is_an_answer(Test& t) {
     t.fail({.expected = fmt::format("no_frame: all {} frames are held", frames),
             .found = fmt::format("frame {}, in which page {} is lent", none,
                                  bare.cache->table().page_of(none)),
-            .cause = evicted_while_lent,
-            .function = "Cache::take_frame",
+            .cause = evicted_while_lent.cause,
+            .function = evicted_while_lent.function,
             .evidence = before});
   }
   const std::size_t one = t.random().below(frames);
@@ -91,7 +84,7 @@ void none_is_an_answer(Test& t) {
 
 void lent_stays(Test& t) {
   for (const char* impl : {"direct", "uring"}) lent_stays_on(t, impl);
-  t.expect_trouble(evicted_while_lent);
+  expect_trouble(t, evicted_while_lent);
   none_is_an_answer(t);
 }
 
@@ -105,36 +98,37 @@ std::uint64_t bytes_read(const Cached& cached) {
   return bytes;
 }
 
-void check_access(Test& t, const Cached& cached, std::uint32_t frames, const char* pattern,
-                  std::size_t access, PageId page, std::uint64_t before, std::uint64_t misses) {
-  const std::uint64_t found = cached.counters().misses;
-  if (t.holds(found == misses)) return;
-  const bool wanted_hit = misses == before;
-  const std::uint64_t free = frames > before ? frames - before : 0;
+struct Access {
+  const char* pattern;
+  std::size_t number;
+  PageId page;
+};
+
+void check_access(Test& t, const Cached& cached, std::uint32_t frames, const Access& access,
+                  bool hit, std::uint64_t misses) {
+  const CacheCounters found = cached.counters();
+  const std::uint64_t evictions = misses > frames ? misses - frames : 0;
+  if (t.holds(found.misses == misses && found.evictions == evictions)) return;
   std::string cause =
       "which page goes is the policy's choice: the hand's first that was not used. Perhaps a frame "
       "was taken that the policy did not name";
-  if (free > 0) cause = "a page went although a frame was free: free frames come first";
-  t.fail({.expected = fmt::format("access {} of page {} ({}, {} frames, on {}): a {}", access, page,
-                                  pattern, frames, cached.impl(), wanted_hit ? "hit" : "miss"),
-          .found = fmt::format("a {}; {} of {} frames were never used", wanted_hit ? "miss" : "hit",
-                               free, frames),
+  if (found.evictions < evictions) {
+    cause = "an eviction is counted where a page goes to make room";
+  } else if (found.evictions > evictions) {
+    cause = "a page went although a frame was free: free frames come first";
+  }
+  t.fail({.expected = fmt::format("access {} of page {} ({}, {} frames, on {}): a {}, {} "
+                                  "evictions so far",
+                                  access.number, access.page, access.pattern, frames, cached.impl(),
+                                  hit ? "hit" : "miss", evictions),
+          .found = fmt::format("a {}, {} evictions so far",
+                               hit == (found.misses == misses) ? "hit" : "miss", found.evictions),
           .cause = cause,
           .function = "Cache::take_frame",
           .evidence = tail_of(cached.bench.calls(), 10)});
 }
 
-void check_totals(Test& t, const Cached& cached, std::uint32_t frames, std::uint64_t misses) {
-  const CacheCounters counters = cached.counters();
-  const std::uint64_t evictions = misses > frames ? misses - frames : 0;
-  if (!t.holds(counters.evictions == evictions)) {
-    t.fail(
-        {.expected = fmt::format("{} evictions counted: {} misses, the first {} found a free frame",
-                                 evictions, misses, misses - evictions),
-         .found = fmt::format("{} evictions", counters.evictions),
-         .cause = "an eviction is counted where a page goes to make room, and nowhere else",
-         .function = "Cache::take_frame"});
-  }
+void check_reads(Test& t, const Cached& cached, std::uint64_t misses) {
   const std::uint64_t bytes = bytes_read(cached);
   if (!t.holds(bytes == misses * 4096)) {
     t.fail({.expected = fmt::format("the disk was asked for {} pages, one for each miss (on {})",
@@ -157,12 +151,12 @@ void misses_are_the_policys(Test& t) {
         std::uint64_t misses = 0;
         for (std::size_t access = 0; access < accesses; ++access) {
           const PageId page = pattern.page(t.random(), access);
-          const std::uint64_t before = misses;
-          misses += naive.access(page) ? 0U : 1U;
+          const bool hit = naive.access(page);
+          misses += hit ? 0U : 1U;
           (void)cached.lent(*cached.file, page);
-          check_access(t, cached, frames, pattern.name, access, page, before, misses);
+          check_access(t, cached, frames, {pattern.name, access, page}, hit, misses);
         }
-        check_totals(t, cached, frames, misses);
+        check_reads(t, cached, misses);
       }
     }
   }

@@ -19,9 +19,10 @@ const Blame not_in_its_place{
     "the frame with the new bytes did not take the page's place: it must enter the table and be "
     "published",
     "Cache::put"};
-const char* const never_published =
+const Blame never_published{
     "a frame that has entered the table is found there: it must be published as well, or whoever "
-    "finds it waits for bytes that nobody is reading";
+    "finds it waits for bytes that nobody is reading",
+    "Cache::put"};
 
 /// Nothing was read from the disk since the log was cleared.
 void not_read_again(Test& t, const Cached& cached, PageId page) {
@@ -38,7 +39,7 @@ void not_read_again(Test& t, const Cached& cached, PageId page) {
 }  // namespace
 
 void written_is_read(Test& t) {
-  t.expect_trouble(never_published);
+  expect_trouble(t, never_published);
   for (const char* impl : {"direct", "uring"}) {
     const auto pages = some_pages(t.random(), 3, 0, 100);
     {
@@ -72,9 +73,10 @@ void reader_keeps_his_bytes(Test& t) {
       "frame that was there. A write brings a frame of its own, because readers and the write-back "
       "read frames without a lock",
       "Cache::put"};
-  t.expect_trouble(
-      "the frame that a reader holds stays his until he gives it back: put() detaches it, and "
-      "reclaims it only if detach() says that it has ended");
+  expect_trouble(
+      t, {"the frame that a reader holds stays his until he gives it back: put() detaches it, and "
+          "reclaims it only if detach() says that it has ended",
+          "Cache::put"});
   for (const char* impl : {"direct", "uring"}) {
     Cached& cached = Cached::kept(t, {.impl = impl});
     PageFile& other = *cached.another().release();
@@ -111,15 +113,17 @@ void dirty_stays_on(Test& t, const char* impl) {
   Cached& cached = Cached::kept(t, {.impl = impl, .frames = 64, .pages = 300});
   const auto order = some_pages(t.random(), 300, 0, 300);
   const std::span<const PageId> dirty = std::span(order).first(16);
-  t.expect_trouble(
-      "set_dirty() asks the table which page the frame is in: it comes after enter(), or "
-      "the frame is marked under the page that it held before");
+  expect_trouble(
+      t, {"set_dirty() asks the table which page the frame is in: it comes after enter(), or "
+          "the frame is marked under the page that it held before",
+          "Cache::put"});
   for (const PageId page : dirty) cached.write(page, 1);
-  t.expect_trouble(
-      "a page had two dirty frames after it was written twice; only one of them is the "
-      "page: the old one is not dirty any more");
+  expect_trouble(t,
+                 {"a page had two dirty frames after it was written twice; only one of them is the "
+                  "page: the old one is not dirty any more",
+                  "Cache::put"});
   for (const PageId page : dirty) cached.write(page, 2);
-  t.expect_trouble(evicted_unwritten.cause);
+  expect_trouble(t, evicted_unwritten);
   for (int round = 0; round < 2; ++round) {
     for (const PageId page : std::span(order).subspan(16)) {
       cached.reads_as(page, 0, "read while 16 other pages are dirty", evicted_unwritten);
@@ -174,9 +178,10 @@ void frames_come_back(Test& t) {
       "the frame that the page was in before was detached, and nobody reclaimed it: each write of "
       "a "
       "page that is there loses one frame for ever. detach() says whether it has ended";
-  t.expect_trouble(
-      "a frame must be reclaimed once: by put() if it ended there, by the last reader if "
-      "it was held");
+  expect_trouble(
+      t, {"a frame must be reclaimed once: by put() if it ended there, by the last reader if "
+          "it was held",
+          "Cache::put"});
   for (const char* impl : {"direct", "uring"}) {
     Cached& cached = Cached::kept(t, {.impl = impl, .frames = 64});
     const auto order = some_pages(t.random(), 65, 0, 100);

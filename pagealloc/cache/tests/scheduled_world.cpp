@@ -473,12 +473,20 @@ std::string World::history(std::size_t lines) {
   return text;
 }
 
+World* world_now = nullptr;
+
 }  // namespace
+
+std::string history_now(std::size_t lines) {
+  return world_now == nullptr ? "" : world_now->history(lines);
+}
 
 Explored explore(const WorldOf& which) {
   World world(which);
+  world_now = &world;
   Explored explored;
   explored.wrong = world.run();
+  world_now = nullptr;
   explored.schedule = world.hash();
   explored.poisoned = world.poisoned();
   if (explored.wrong && which.history != 0) explored.history = world.history(which.history);

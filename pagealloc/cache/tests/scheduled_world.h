@@ -49,4 +49,8 @@ struct WorldOf {
 /// An assertion or a deadlock ends the process.
 Explored explore(const WorldOf& world);
 
+/// For who is told of an assertion: the last of what has happened in the world that is being
+/// explored with a history.
+std::string history_now(std::size_t lines);
+
 }  // namespace pagealloc::cache
