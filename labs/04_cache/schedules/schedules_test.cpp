@@ -13,7 +13,7 @@ namespace {
 
 using cache::Wrong;
 
-constexpr std::uint64_t worlds = 3000;
+constexpr std::uint64_t worlds = 4000;
 constexpr std::size_t lines = 24;  // of a history
 
 Blame blame_of(Wrong::When when) {
@@ -85,8 +85,11 @@ void explore_all(Test& t, const std::string& impl) {
   });
   // They follow each other from one run of the test to the next.
   for (; seed < first + worlds; ++seed) {
-    const cache::Explored explored =
-        cache::explore({.impl = impl, .seed = seed, .eviction = Eviction::clock, .history = lines});
+    const cache::Explored explored = cache::explore({.impl = impl,
+                                                     .seed = seed,
+                                                     .eviction = Eviction::clock,
+                                                     .history = lines,
+                                                     .tight = seed % 4 != 0});
     if (t.holds(!explored.wrong.has_value())) continue;
     const Blame blame = blame_of(explored.wrong->when);
     t.fail({.expected = fmt::format("{} ({})", explored.wrong->expected, order()),

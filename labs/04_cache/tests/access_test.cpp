@@ -112,24 +112,36 @@ bool does_the_same(cache::naive::Policy& policy, const Accesses& all) {
   return true;
 }
 
-std::string cause_of(const Accesses& all) {
+struct Blame {
+  const char* cause;
+  const char* function;
+};
+
+Blame blame_of(const Accesses& all) {
   Fifo fifo(all.frames);
   if (does_the_same(fifo, all)) {
-    return "the page that came first goes first, used since or not: touch() is not remembered, or "
-           "evict() does not look";
+    return {
+        "the page that came first goes first, used since or not: touch() is not remembered, or "
+        "evict() does not look",
+        "Clock::touch"};
   }
   cache::naive::Lru lru(all.frames);
   if (does_the_same(lru, all)) {
-    return "the page that was used last stays longest: that is LRU. A use changes the mark of a "
-           "frame; its place changes only when the hand passes";
+    return {
+        "the page that was used last stays longest: that is LRU. A use changes the mark of a "
+        "frame; its place changes only when the hand passes",
+        "Clock::touch"};
   }
   UsedAtOnce used(all.frames);
   if (does_the_same(used, all)) {
-    return "a page that has only come counts as used: admit() must leave it without a second "
-           "chance";
+    return {
+        "a page that has only come counts as used: admit() must leave it without a second chance",
+        "Clock::admit"};
   }
-  return "at each step the hand takes the first frame, from where it stands, that was not used "
-         "since it was last there; what was used loses its mark and is passed";
+  return {
+      "at each step the hand takes the first frame, from where it stands, that was not used since "
+      "it was last there; what was used loses its mark and is passed",
+      "Clock::evict"};
 }
 
 std::string evidence_of(const Accesses& all, std::size_t last) {
@@ -155,11 +167,12 @@ void check_pattern(Test& t, const AccessPattern& pattern, std::uint32_t frames) 
     if (!t.holds(all.came.back() == expected)) wrong = access;
   }
   if (!wrong) return;
+  const Blame blame = blame_of(all);
   t.fail({.expected = fmt::format("access {} of page {} ({}, {} frames): {}", *wrong,
                                   all.pages[*wrong], pattern.name, frames, expected.text()),
           .found = all.came[*wrong].text(),
-          .cause = cause_of(all),
-          .function = "Clock::touch",
+          .cause = blame.cause,
+          .function = blame.function,
           .evidence = evidence_of(all, *wrong)});
 }
 

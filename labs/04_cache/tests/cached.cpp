@@ -42,6 +42,10 @@ std::vector<PageId> some_pages(Random& random, std::size_t count, PageId first, 
   return all;
 }
 
+std::string counted(std::uint64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 std::string tail_of(const std::string& text, std::size_t lines) {
   std::size_t at = text.size();
   for (std::size_t i = 0; i <= lines && at != std::string::npos && at > 0; ++i) {

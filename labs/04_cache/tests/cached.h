@@ -19,6 +19,8 @@ using cache::no_frame;
 
 /// `count` of the pages first ... first + limit - 1, in any order, none twice.
 std::vector<PageId> some_pages(Random& random, std::size_t count, PageId first, PageId limit);
+/// "1 write", "2 writes".
+std::string counted(std::uint64_t count, std::string_view what);
 /// The last lines of a long text.
 std::string tail_of(const std::string& text, std::size_t lines = 24);
 

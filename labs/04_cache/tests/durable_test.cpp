@@ -93,8 +93,10 @@ const char* const not_looked_at =
     "was taken and cannot be written is lost, and what was reaped before must not be promised any "
     "more: the file is poisoned";
 
-void fails_and_poisons(Test& t, Cached& cached, int os_error, const std::string& why) {
+/// Syncs, twice. What was called the first time.
+std::string fails_and_poisons(Test& t, Cached& cached, int os_error, const std::string& why) {
   const auto synced = sync(*cached.file);
+  std::string calls = cached.bench.calls();
   const bool good =
       !synced && synced.error().os_error == os_error && cached.file->failed() == Errc::poisoned;
   if (!t.holds(good)) {
@@ -118,6 +120,7 @@ void fails_and_poisons(Test& t, Cached& cached, int os_error, const std::string&
             .function = "WriteBack::written",
             .evidence = cached.bench.calls()});
   }
+  return calls;
 }
 
 const Blame lost_is_dropped{
@@ -138,7 +141,8 @@ void one_write_fails(Test& t, const char* impl) {
           "WriteBack::run"});
   cached.bench.kernel.clear_log();
   cached.bench.kernel.fail_next(Call::pwritev, EIO, 1);
-  fails_and_poisons(t, cached, EIO, fmt::format("page {} is in no file", pages[1]));
+  const std::string calls =
+      fails_and_poisons(t, cached, EIO, fmt::format("page {} is in no file", pages[1]));
   const bool overlaps = std::string_view(impl) == "uring";
   const std::uint64_t counted = cached.counters().written_back;
   if (!t.holds(counted == (overlaps ? 2 : 1))) {
@@ -151,7 +155,7 @@ void one_write_fails(Test& t, const char* impl) {
                 "run() begins nothing more once the file is poisoned, and pages of a write that "
                 "failed are not counted",
             .function = "WriteBack::run",
-            .evidence = cached.bench.calls()});
+            .evidence = calls});
   }
   cached.reads_as(pages[0], 1, "which was written before the failure", lost_is_dropped);
   cached.reads_as(pages[1], 0, "whose write failed", lost_is_dropped);
@@ -168,8 +172,8 @@ void disk_is_full(Test& t, const char* impl) {
   cached.write(pages[1], 1);
   cached.bench.kernel.clear_log();
   cached.bench.kernel.fail_next(Call::fallocate, ENOSPC);
-  fails_and_poisons(t, cached, ENOSPC,
-                    fmt::format("the disk is full, page {} is in no file", pages[1]));
+  (void)fails_and_poisons(t, cached, ENOSPC,
+                          fmt::format("the disk is full, page {} is in no file", pages[1]));
   cached.reads_as(pages[1], 0, "for which there was no room", lost_is_dropped);
 }
 

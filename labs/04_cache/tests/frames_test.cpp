@@ -117,12 +117,12 @@ void check_access(Test& t, const Cached& cached, std::uint32_t frames, const Acc
   } else if (found.evictions > evictions) {
     cause = "a page went although a frame was free: free frames come first";
   }
-  t.fail({.expected = fmt::format("access {} of page {} ({}, {} frames, on {}): a {}, {} "
-                                  "evictions so far",
+  t.fail({.expected = fmt::format("access {} of page {} ({}, {} frames, on {}): a {}, {} so "
+                                  "far",
                                   access.number, access.page, access.pattern, frames, cached.impl(),
                                   hit ? "hit" : "miss", evictions),
-          .found = fmt::format("a {}, {} evictions so far",
-                               hit == (found.misses == misses) ? "hit" : "miss", found.evictions),
+          .found = fmt::format("a {}, {} so far", hit == (found.misses == misses) ? "hit" : "miss",
+                               counted(found.evictions, "eviction")),
           .cause = cause,
           .function = "Cache::take_frame",
           .evidence = tail_of(cached.bench.calls(), 10)});

@@ -109,19 +109,17 @@ const Blame evicted_unwritten{
     "where its bytes were",
     "Cache::take_frame"};
 
+const Blame two_dirty{
+    "a page had two dirty frames after it was written twice; only one of them is the "
+    "page: the old one is not dirty any more",
+    "Cache::put"};
+
 void dirty_stays_on(Test& t, const char* impl) {
   Cached& cached = Cached::kept(t, {.impl = impl, .frames = 64, .pages = 300});
   const auto order = some_pages(t.random(), 300, 0, 300);
   const std::span<const PageId> dirty = std::span(order).first(16);
-  expect_trouble(
-      t, {"set_dirty() asks the table which page the frame is in: it comes after enter(), or "
-          "the frame is marked under the page that it held before",
-          "Cache::put"});
   for (const PageId page : dirty) cached.write(page, 1);
-  expect_trouble(t,
-                 {"a page had two dirty frames after it was written twice; only one of them is the "
-                  "page: the old one is not dirty any more",
-                  "Cache::put"});
+  expect_trouble(t, two_dirty);
   for (const PageId page : dirty) cached.write(page, 2);
   expect_trouble(t, evicted_unwritten);
   for (int round = 0; round < 2; ++round) {
@@ -155,7 +153,45 @@ void dirty_stays_on(Test& t, const char* impl) {
 
 }  // namespace
 
+namespace {
+
+/// What put() says of a page, to those who write back.
+void check_marked(Test& t, Bare& bare, PageId page, std::uint32_t expected,
+                  const std::string& when) {
+  const std::uint32_t dirty = bare.cache->dirty();
+  const bool its = bare.cache->any_unwritten(page, 1);
+  if (t.holds(dirty == expected && its == (expected > 0))) return;
+  const std::string found =
+      dirty == expected ? "another page is" : fmt::format("{} dirty", counted(dirty, "page"));
+  t.fail(
+      {.expected = fmt::format("page {} is {}dirty, {}, and no other", page,
+                               expected > 0 ? "" : "not ", when),
+       .found = found,
+       .cause = dirty == expected
+                    ? "set_dirty() asks the table which page the frame is in: it comes after "
+                      "enter(), or the frame is marked under the page that it held before"
+                    : "put() says of the new frame whether it is dirty, and of the old one that it "
+                      "is not any more: a page that is not marked goes without having been written",
+       .function = "Cache::put",
+       .evidence = bare.picture()});
+}
+
+void marked_as_said(Test& t) {
+  Bare& bare = Bare::kept(t, 24);
+  const PageId page = 1 + t.random().below(300);
+  (void)bare.write(page, 1);
+  check_marked(t, bare, page, 1, "after it was put dirty");
+  expect_trouble(t, two_dirty);
+  (void)bare.write(page, 2);
+  check_marked(t, bare, page, 1, "after it was put dirty twice");
+  (void)bare.write(page, 3, false);
+  check_marked(t, bare, page, 0, "after it was put as written through");
+}
+
+}  // namespace
+
 void dirty_does_not_go(Test& t) {
+  marked_as_said(t);
   for (const char* impl : {"direct", "uring"}) dirty_stays_on(t, impl);
 }
 
@@ -166,7 +202,7 @@ void check_evictions(Test& t, const Cached& cached, std::uint64_t most, const st
   const std::uint64_t found = cached.counters().evictions;
   if (t.holds(found <= most)) return;
   t.fail({.expected = fmt::format("{} (on {})", expected, cached.impl()),
-          .found = fmt::format("{} evictions", found),
+          .found = counted(found, "eviction"),
           .cause = cause,
           .function = "Cache::put"});
 }

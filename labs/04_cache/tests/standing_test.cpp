@@ -67,8 +67,8 @@ struct Step {
   std::uint64_t written_before;  // how often the page was
 
   std::string text(std::uint32_t frames) const {
-    return fmt::format("step {} ({} frames), page {}, which was written {} times before", number,
-                       frames, page, written_before);
+    return fmt::format("step {} ({} frames), page {}, which was written {} before", number, frames,
+                       page, counted(written_before, "time"));
   }
 };
 
@@ -89,8 +89,9 @@ void check_evictions(Test& t, const Bare& bare, const Step& step, std::uint64_t 
   const std::uint64_t found = bare.cache->counters().evictions;
   if (t.holds(found == expected)) return;
   t.fail(
-      {.expected = fmt::format("{} evictions up to {}", expected, step.text(bare.cache->frames())),
-       .found = fmt::format("{} evictions", found),
+      {.expected = fmt::format("{} up to {}", counted(expected, "eviction"),
+                               step.text(bare.cache->frames())),
+       .found = counted(found, "eviction"),
        .cause = found > expected
                     ? "a page went although a frame must be free: of a page that is written anew "
                       "the old frame comes back"

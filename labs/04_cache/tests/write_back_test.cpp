@@ -30,17 +30,26 @@ void check_sync(Test& t, Cached& cached, std::span<const PageId> pages, std::siz
   std::uint64_t bytes = 0;
   for (const auto& call : calls) bytes += call.bytes;
   if (!t.holds(calls.size() == writes && bytes == pages.size() * 4096)) {
-    const bool many = calls.size() > writes;
-    t.fail(
-        {.expected = fmt::format("{} writes of {} bytes together, for {}", writes,
-                                 pages.size() * 4096, which),
-         .found = fmt::format("{} writes of {} bytes together", calls.size(), bytes),
-         .cause = many ? "pages that follow each other in the file go in one transfer, up to 64 of "
-                         "them (256 KiB)"
-                       : "pages that do not follow each other were put into one transfer, or some "
-                         "were not written",
-         .function = "neighbours",
-         .evidence = cached.bench.calls()});
+    Blame blame{
+        "pages that do not follow each other were put into one transfer, or some were not "
+        "written",
+        "neighbours"};
+    if (bytes > pages.size() * 4096) {
+      blame = {
+          "a transfer moved more than its pages: begin() takes away the pieces that the batch had "
+          "the last time, before it names its own",
+          "WriteBack::begin"};
+    } else if (calls.size() > writes) {
+      blame.cause =
+          "pages that follow each other in the file go in one transfer, up to 64 of them "
+          "(256 KiB)";
+    }
+    t.fail({.expected = fmt::format("{} of {} bytes together, for {}", counted(writes, "write"),
+                                    pages.size() * 4096, which),
+            .found = fmt::format("{} of {} bytes together", counted(calls.size(), "write"), bytes),
+            .cause = blame.cause,
+            .function = blame.function,
+            .evidence = cached.bench.calls()});
   }
   const bool ordered =
       std::ranges::is_sorted(calls, {}, [](const auto& call) { return call.offset; });

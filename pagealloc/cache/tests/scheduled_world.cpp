@@ -113,7 +113,7 @@ std::uint64_t version_of(std::span<const std::byte> bytes) {
 class World final : os::Background {
  public:
   explicit World(const WorldOf& world)
-      : random_(world.seed), kernel_(machine(world.seed)), schedule_(kernel_, world.seed) {
+      : random_(world.seed), kernel_(machine(world)), schedule_(kernel_, world.seed) {
     if (world.history != 0) kernel_.trace().keep();
     const std::uint64_t seed = world.seed;
     Options options;
@@ -121,10 +121,11 @@ class World final : os::Background {
     options.page_bytes = page_bytes;
     options.depth = 4;
     options.frames = 3;
-    options.cache.bytes = std::array{17U, 18U, 24U}[seed % 3] * std::uint64_t{page_bytes};
+    options.cache.bytes =
+        std::array{17U, 18U, 24U}[world.tight ? 0 : seed % 3] * std::uint64_t{page_bytes};
     options.cache.eviction = world.eviction.value_or(static_cast<Eviction>(seed / 3 % 4));
-    options.cache.cluster_bytes = seed / 12 % 2 == 0 ? 0 : 2 * page_bytes;
-    options.write_through = seed / 24 % 4 == 3;
+    options.cache.cluster_bytes = !world.tight && seed / 12 % 2 == 0 ? 0 : 2 * page_bytes;
+    options.write_through = !world.tight && seed / 24 % 4 == 3;
     options.kernel = &kernel_;
     auto parent = open(file_path, options);
     if (!parent) {
@@ -171,14 +172,17 @@ class World final : os::Background {
     std::uint64_t synced = 0;   // the last version that a sync has covered
   };
 
-  static os::sim::Machine machine(std::uint64_t seed) {
+  static os::sim::Machine machine(const WorldOf& world) {
+    const std::uint64_t seed = world.seed;
     os::sim::Machine machine{.seed = seed};
     // As fast as a pause is long, so that pages come and go while somebody stands between two
     // steps.
     machine.model.read_ns = machine.model.write_ns = machine.model.flush_ns = 1000;
     auto& file = machine.image.files[file_path];
     // In some worlds all of it fits.
-    for (PageId page = 0; page < (seed % 5 == 0 ? pages_max / 2 : pages_max); ++page) {
+    const bool fits = !world.tight && seed % 5 == 0;
+    const std::uint64_t pages = fits ? pages_max / 2 : pages_max;
+    for (PageId page = 0; page < pages; ++page) {
       const auto bytes = contents(page, 0);
       file.bytes.insert(file.bytes.end(), bytes.begin(), bytes.end());
     }

@@ -43,6 +43,7 @@ struct WorldOf {
   std::uint64_t seed;
   std::optional<Eviction> eviction = std::nullopt;  ///< nullopt: the seed's
   std::size_t history = 0;                          ///< lines
+  bool tight = false;  ///< never room for all: the smallest cache, more pages, neighbours read too
 };
 
 /// One machine, one file, three handles, and what the file must hold: from the start to the end.
