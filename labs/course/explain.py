@@ -36,6 +36,12 @@ def definition_of(function, sources):
                 if re.match(r"[A-Za-z]", line) and pattern.search(line) and \
                         not line.rstrip().endswith(";"):
                     return file, number
+    # Or in a class; there a line that opens a block is one if it begins with a type.
+    short = re.escape(function.rsplit("::", 1)[-1])
+    for file, text in sources.items():
+        for number, line in enumerate(text.splitlines(), 1):
+            if re.match(rf"  [\w:<>&* ]+[ &*]{short}\(.*\{{$", line):
+                return file, number
     return None
 
 

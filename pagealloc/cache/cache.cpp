@@ -1,6 +1,5 @@
 #include "pagealloc/cache/cache.h"
 
-#include <algorithm>
 #include <cassert>
 #include <mutex>
 
@@ -170,23 +169,6 @@ void Cache::clear_marks(FrameId frame) noexcept {
   ahead_[frame] = {};
 }
 
-// One that is free, or that the policy gives up. A frame that is yet to be written stays.
-FrameId Cache::take_frame() noexcept {
-  if (!free_.empty()) {
-    const FrameId frame = free_.back();
-    free_.pop_back();
-    return frame;
-  }
-  const FrameId frame = replacement_->evict([this](FrameId candidate) {
-    return !dirty_.contains(candidate) && table_->claim(candidate);
-  });
-  if (frame == no_frame) return no_frame;
-  table_->leave(frame);
-  clear_marks(frame);
-  ++counters_.evictions;
-  return frame;
-}
-
 void Cache::reclaim(FrameId frame) noexcept {
   if (table_->reclaim(frame)) free_.push_back(frame);
 }
@@ -197,25 +179,6 @@ FrameId Cache::stage(std::vector<Use>& uses) noexcept {
   const std::lock_guard lock(mutex_);
   apply(uses);
   return take_frame();
-}
-
-void Cache::put(FrameId frame, PageId page, bool dirty, std::vector<Use>& uses) noexcept {
-  const std::lock_guard lock(mutex_);
-  apply(uses);
-  const FrameId old = table_->find(page);
-  if (old != no_frame) {
-    replacement_->rename(old, frame);
-    replacement_->touch(frame);
-    set_dirty(old, false);
-    if (std::exchange(ahead_[old].unused, false)) ++counters_.ahead_wasted;
-    if (table_->detach(old)) reclaim(old);
-  } else {
-    replacement_->admit(frame, page, replacement_->remembers(page));
-  }
-  table_->enter(frame, page);
-  set_dirty(frame, dirty);
-  [[maybe_unused]] const bool ended = table_->publish(frame);
-  assert(!ended);
 }
 
 void Cache::drop(PageId page, std::uint64_t run) noexcept {
@@ -258,33 +221,6 @@ void Cache::set_dirty(FrameId frame, bool on) noexcept {
 bool Cache::any_unwritten(PageId page, std::uint64_t run) noexcept {
   const std::lock_guard lock(mutex_);
   return dirty_.any(page, run);
-}
-
-std::span<const Dirty> Cache::take_dirty(std::size_t max) noexcept {
-  const std::lock_guard lock(mutex_);
-  batch_.clear();
-  const bool some = max < dirty_.size();
-  dirty_.list(some ? swept_ : 0, max, batch_);
-  if (some && !batch_.empty()) swept_ = batch_.back().page + 1;
-  std::ranges::sort(batch_, {}, &Dirty::page);  // the elevator may have turned
-  for (const Dirty& dirty : batch_) {
-    table_->hold(dirty.frame);
-    moving_[dirty.frame] = true;
-  }
-  return batch_;
-}
-
-void Cache::written(std::span<const Dirty> pages, bool good) noexcept {
-  const std::lock_guard lock(mutex_);
-  for (const Dirty& dirty : pages) {
-    // Another frame may have taken the page's place meanwhile, and be dirty itself.
-    if (good) set_dirty(dirty.frame, false);
-    moving_[dirty.frame] = false;
-    if (table_->unpin(dirty.frame)) reclaim(dirty.frame);
-  }
-  if (!good) return;
-  counters_.written_back += pages.size();
-  ++counters_.writes;
 }
 
 CacheCounters Cache::counters() noexcept {

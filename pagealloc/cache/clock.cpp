@@ -11,19 +11,26 @@ class Clock final : public Replacement {
   explicit Clock(std::uint32_t frames) : links_(frames), ring_(links_), used_(frames) {}
 
   void admit(FrameId frame, PageId, bool) noexcept override {
+    // LAB:BEGIN 1 Clock::admit(frame)
     used_[frame] = 0;
     ring_.push(frame);
+    // LAB:END
   }
   void touch(FrameId frame) noexcept override {
+    // LAB:BEGIN 1 Clock::touch(frame)
     if (used_[frame] == 0) used_[frame] = 1;  // written once: other processors may be reading it
+    // LAB:END
   }
   void rename(FrameId from, FrameId to) noexcept override {
+    // LAB:BEGIN 1 Clock::rename(from, to)
     ring_.rename(from, to);
     used_[to] = used_[from];
+    // LAB:END
   }
   void forget(FrameId frame) noexcept override { ring_.remove(frame); }
 
   FrameId evict(const Claim& claim) noexcept override {
+    // LAB:BEGIN 1 Clock::evict(claim)
     // Once around to take the second chances away, once more for those without.
     for (std::size_t passed = 0; passed < 2 * ring_.size(); ++passed) {
       const FrameId frame = ring_.oldest();
@@ -35,6 +42,7 @@ class Clock final : public Replacement {
       ring_.renew(frame);
     }
     return no_frame;
+    // LAB:END
   }
 
  private:

@@ -1,5 +1,9 @@
 #include "pagealloc/cache/write_back.h"
 
+#include <algorithm>
+
+#include "pagealloc/pieces.h"
+
 namespace pagealloc::cache {
 
 namespace {
@@ -8,9 +12,11 @@ constexpr std::size_t transfer_bytes_max = 256U << 10;
 
 /// How many pages at the front follow each other in the file.
 std::size_t neighbours(std::span<const Dirty> pages, std::size_t max) {
+  // LAB:BEGIN 5 neighbours(pages, max)
   std::size_t count = 1;
   while (count < std::min(max, pages.size()) && pages[count].page == pages[0].page + count) ++count;
   return count;
+  // LAB:END
 }
 
 }  // namespace
@@ -29,6 +35,7 @@ WriteBack::WriteBack(Cache& cache, IoEngine& engine)
 }
 
 blocking::Outcome WriteBack::run(std::size_t pages_max) noexcept {
+  // LAB:BEGIN 5 WriteBack::run(pages_max, neighbours)
   cache_.turn().take();
   outcome_ = {};
   SharedFile& shared = engine_.shared();
@@ -51,9 +58,11 @@ blocking::Outcome WriteBack::run(std::size_t pages_max) noexcept {
   cache_.turn().give_back();
   if (shared.failed() == Errc::poisoned) cache_.drop_all();
   return outcome;
+  // LAB:END
 }
 
 void WriteBack::begin(std::span<const Dirty> pages) noexcept {
+  // LAB:BEGIN 5 WriteBack::begin(pages)
   const std::size_t page_bytes = engine_.shared().geometry().page_bytes;
   Batch& batch = *idle_.back();
   idle_.pop_back();
@@ -64,15 +73,18 @@ void WriteBack::begin(std::span<const Dirty> pages) noexcept {
   }
   batch.begin(engine_, Verb::write, pages.front().page);
   deliver(engine_);
+  // LAB:END
 }
 
-// Whatever the reason: a page that was taken and cannot be written is lost.
 void WriteBack::written(Batch& batch) noexcept {
+  // LAB:BEGIN 5 WriteBack::written(batch)
+  // Whatever the reason: a page that was taken and cannot be written is lost.
   const bool good = batch.result == Errc::ok;
   if (!good) engine_.shared().poison();
   if (!good && outcome_.result == Errc::ok) outcome_ = {Errc::io, batch.os_error};
   cache_.written(batch.pages, good);
   idle_.push_back(&batch);
+  // LAB:END
 }
 
 }  // namespace pagealloc::cache

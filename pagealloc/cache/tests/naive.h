@@ -9,6 +9,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "pagealloc/options.h"
 
@@ -22,12 +23,15 @@ class Policy {
   virtual ~Policy() = default;
   /// Was it there?
   virtual bool access(Page page) = 0;
+  /// Which page the last access drove out; only LRU and CLOCK say it.
+  std::optional<Page> gone() const { return gone_; }
 
  protected:
   static bool has(const std::list<Page>& pages, Page page) {
     return std::ranges::find(pages, page) != pages.end();
   }
   std::size_t capacity_;
+  std::optional<Page> gone_;
 };
 
 class Lru final : public Policy {
@@ -37,7 +41,10 @@ class Lru final : public Policy {
     const bool hit = has(pages_, page);
     pages_.remove(page);
     pages_.push_front(page);
-    if (pages_.size() > capacity_) pages_.pop_back();
+    gone_.reset();
+    if (pages_.size() <= capacity_) return hit;
+    gone_ = pages_.back();
+    pages_.pop_back();
     return hit;
   }
 
@@ -49,13 +56,18 @@ class Clock final : public Policy {
  public:
   using Policy::Policy;
   bool access(Page page) override {
+    gone_.reset();
     for (auto& [its, used] : ring_) {
       if (its == page) return used = true;
     }
     while (ring_.size() == capacity_) {
       auto [its, used] = ring_.front();
       ring_.pop_front();
-      if (used) ring_.emplace_back(its, false);
+      if (used) {
+        ring_.emplace_back(its, false);
+      } else {
+        gone_ = its;
+      }
     }
     ring_.emplace_back(page, false);
     return false;

@@ -1,0 +1,189 @@
+// Task 5: when a sync may begin, and what a write that fails means.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "labs/04_cache/tests/cached.h"
+#include "labs/04_cache/tests/tests.h"
+
+namespace pagealloc::labs {
+
+using os::Call;
+
+namespace {
+
+const Blame sync_too_early{
+    "the sync began before its writes had come back: it covers what has been answered when it "
+    "begins, and the entries of a ring are not in order. Nothing may be under way when run() "
+    "returns",
+    "WriteBack::run"};
+
+/// Two handles write, one of them syncs.
+struct Writers {
+  std::vector<PageId> pages = {};
+};
+
+void write_all(Test& t, Cached& cached, PageFile& other, Writers& writers) {
+  const PageId shift = t.random().below(10);
+  for (PageId page = 0; page <= 22; page += 2) writers.pages.push_back(shift + page);
+  for (const PageId page : {31U, 33U, 35U}) writers.pages.push_back(shift + page);
+  for (std::size_t i = 0; i < writers.pages.size(); ++i) {
+    cached.write(i < 12 ? *cached.file : other, writers.pages[i], 1);
+  }
+}
+
+void check_cuts(Test& t, Cached& cached, const Writers& writers) {
+  const bool durable = cached.bench.sim.everything_durable();
+  const auto images = cached.bench.cuts(5);
+  std::size_t lost = 0;
+  PageId page = writers.pages.front();
+  std::vector<std::byte> bytes;
+  for (const PageId each : writers.pages) {
+    const auto its = cached.bench.lost(images, each, 1);
+    if (its.count > 0 && lost++ == 0) {
+      page = each;
+      bytes = its.first;
+    }
+  }
+  if (t.holds(durable && lost == 0)) return;
+  std::string found = "writes are still under way, or nothing has covered them yet";
+  if (lost > 0) {
+    found = fmt::format(
+        "after a power cut {} of {} pages are not as they were written, page {} "
+        "among them",
+        lost, writers.pages.size(), page);
+  }
+  t.fail({.expected = fmt::format("all {} pages are on the medium: the sync said ok (on {})",
+                                  writers.pages.size(), cached.impl()),
+          .found = found,
+          .cause = sync_too_early.cause,
+          .function = sync_too_early.function,
+          .evidence = (lost > 0 ? picture_of(page, bytes, 1, std::vector<std::uint64_t>{0}) : "") +
+                      "what the machine did last:\n" + tail_of(cached.bench.timeline())});
+}
+
+void sync_covers(Test& t, const char* impl) {
+  Cached cached(t, {.impl = impl, .frames = 64, .pages = 50});
+  const auto other = cached.another();
+  Writers writers;
+  write_all(t, cached, *other, writers);
+  expect_trouble(t,
+                 {"a write came back after run() had returned: it must wait for all that it began",
+                  "WriteBack::run"});
+  cached.sync(sync_too_early);
+  check_cuts(t, cached, writers);
+}
+
+}  // namespace
+
+void sync_after_its_writes(Test& t) {
+  for (const char* impl : {"direct", "uring"}) {
+    for (int machine = 0; machine < 100; ++machine) sync_covers(t, impl);
+  }
+}
+
+// --- Failures -----------------------------------------------------------------------------------
+
+namespace {
+
+const char* const not_looked_at =
+    "the result of a write-back was not looked at, or only EIO was. Whatever the reason, a page "
+    "that "
+    "was taken and cannot be written is lost, and what was reaped before must not be promised any "
+    "more: the file is poisoned";
+
+/// Syncs, twice. What was called the first time.
+std::string fails_and_poisons(Test& t, Cached& cached, int os_error, const std::string& why) {
+  const auto synced = sync(*cached.file);
+  std::string calls = cached.bench.calls();
+  const bool good =
+      !synced && synced.error().os_error == os_error && cached.file->failed() == Errc::poisoned;
+  if (!t.holds(good)) {
+    t.fail(
+        {.expected = fmt::format("the sync fails: {} (on {}); errno {}, and the file is poisoned",
+                                 why, cached.impl(), os_error),
+         .found = synced ? "it succeeds"
+                         : fmt::format("{}; the file is {}", synced.error().text(),
+                                       name_of(cached.file->failed())),
+         .cause = not_looked_at,
+         .function = "WriteBack::written",
+         .evidence = cached.bench.calls()});
+  }
+  cached.bench.kernel.clear_log();
+  const auto again = sync(*cached.file);
+  if (!t.holds(!again && again.error().code == Errc::poisoned &&
+               cached.bench.kernel.count(Call::fdatasync) == 0)) {
+    t.fail({.expected = "the next sync says poisoned, without a call",
+            .found = again ? "it succeeds" : again.error().text(),
+            .cause = "after a failure no sync may ever succeed: nobody knows what the medium has",
+            .function = "WriteBack::written",
+            .evidence = cached.bench.calls()});
+  }
+  return calls;
+}
+
+const Blame lost_is_dropped{
+    "what was taken and not written is given back to the cache as not written, and then dropped: "
+    "serving it from the cache would be a promise that no sync can keep",
+    "WriteBack::run"};
+
+/// The second of three writes fails.
+void one_write_fails(Test& t, const char* impl) {
+  Cached cached(t, {.impl = impl, .frames = 64, .pages = 50});
+  auto pages = some_pages(t.random(), 3, 0, 16);
+  std::ranges::sort(pages);
+  for (PageId& page : pages) page *= 3;  // no neighbours
+  for (const PageId page : pages) cached.write(page, 1);
+  expect_trouble(
+      t, {"run() did not come back after a write that failed: it gives the turn back on every "
+          "way out, and hands back what it did not begin",
+          "WriteBack::run"});
+  cached.bench.kernel.clear_log();
+  cached.bench.kernel.fail_next(Call::pwritev, EIO, 1);
+  const std::string calls =
+      fails_and_poisons(t, cached, EIO, fmt::format("page {} is in no file", pages[1]));
+  const bool overlaps = std::string_view(impl) == "uring";
+  const std::uint64_t counted = cached.counters().written_back;
+  if (!t.holds(counted == (overlaps ? 2 : 1))) {
+    t.fail({.expected =
+                fmt::format("{} written back (on {}): {}", overlaps ? "2 pages" : "1 page", impl,
+                            overlaps ? "all three were under way when one failed"
+                                     : "after the first failure nothing is begun"),
+            .found = fmt::format("{}", counted),
+            .cause =
+                "run() begins nothing more once the file is poisoned, and pages of a write that "
+                "failed are not counted",
+            .function = "WriteBack::run",
+            .evidence = calls});
+  }
+  cached.reads_as(pages[0], 1, "which was written before the failure", lost_is_dropped);
+  cached.reads_as(pages[1], 0, "whose write failed", lost_is_dropped);
+  cached.reads_as(pages[2], overlaps ? 1 : 0,
+                  overlaps ? "which was under way beside it" : "which was never begun",
+                  lost_is_dropped);
+}
+
+/// No EIO: there is no room any more, and the file may have holes.
+void disk_is_full(Test& t, const char* impl) {
+  Cached cached(t, {.impl = impl, .frames = 64, .pages = 50});
+  const auto pages = some_pages(t.random(), 2, 0, 50);
+  (void)punch(*cached.file, pages[0]);
+  cached.write(pages[1], 1);
+  cached.bench.kernel.clear_log();
+  cached.bench.kernel.fail_next(Call::fallocate, ENOSPC);
+  (void)fails_and_poisons(t, cached, ENOSPC,
+                          fmt::format("the disk is full, page {} is in no file", pages[1]));
+  cached.reads_as(pages[1], 0, "for which there was no room", lost_is_dropped);
+}
+
+}  // namespace
+
+void write_that_fails(Test& t) {
+  for (const char* impl : {"direct", "uring"}) {
+    one_write_fails(t, impl);
+    disk_is_full(t, impl);
+  }
+}
+
+}  // namespace pagealloc::labs
