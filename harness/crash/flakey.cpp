@@ -10,8 +10,7 @@ std::optional<Bounds> bounds_of(std::span<const DeviceNote> notes) {
   for (const DeviceNote& note : notes) {
     if (note.what == unmounted) break;
     if (note.what == drops_end) return {};  // what is written now is kept: no power cut does that
-    if (note.what == file_system_synced && !dropping)
-      return {};  // the store's missing sync, hidden
+    if (note.what == file_system_synced && !dropping) return {};  // a sync of the store's is hidden
     if (note.what == drops_begin) dropping = true;
     if (note.what == submitted) bounds.submitted = note.commit;
     // The device says of a flush that it was done, too, and has done nothing.

@@ -2,16 +2,19 @@
 // family on each of its ways, the seeds that it took: the mean, the most, and the processor time.
 // What the tests allow (Family::seeds_max) comes from here.
 //
-// usage: lab_06_budgets STARTS         draws of each variant
-//        lab_06_budgets right STATES   distinct media for each right protocol on each way
+// usage: lab_06_budgets STARTS [FIRST]   that many runs of each family on each way, its variants in
+//                                        turn; from the family of that number on
+//        lab_06_budgets right STATES     distinct media for each right protocol on each way
 #include <fmt/format.h>
 #include <time.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "harness/crash/canaries.h"
 #include "labs/06_break_it/tests/planted.h"
@@ -36,52 +39,51 @@ struct Sums {
   double cpu_s = 0;
 };
 
-void measure(const Planted& planted, std::uint64_t starts, Sums& sums) {
+void measure(const Planted& planted, std::uint64_t start, Sums& sums) {
   const StoreKind kind = protocol(0);
   const Experiment experiment{
       .kind = &kind, .options = planted.way->options, .weather = planted.family->weather};
   constexpr std::uint64_t seeds_max = 2000;
-  for (std::uint64_t start = 0; start < starts; ++start) {
-    set_plan(planted.plan);
-    const double begun_s = processor_s();
-    Tally tally;
-    std::optional<Failure> failure;
-    const std::uint64_t first = Random(start * 7919 + 1).below(1U << 30);
-    while (!failure && tally.seeds < seeds_max) {
-      failure = run_seed(experiment, first + tally.seeds, tally);
-    }
-    sums.cpu_s += processor_s() - begun_s;
-    ++sums.runs;
-    sums.seeds += tally.seeds;
-    sums.most = std::max(sums.most, tally.seeds);
-    if (failure) sums.oracles.insert(failure->oracle);
-    sums.missed += failure ? 0U : 1U;
+  set_plan(planted.plan);
+  const double begun_s = processor_s();
+  Tally tally;
+  std::optional<Failure> failure;
+  const std::uint64_t first = Random(start * 7919 + 1).below(1U << 30);
+  while (!failure && tally.seeds < seeds_max) {
+    failure = run_seed(experiment, first + tally.seeds, tally);
   }
+  sums.cpu_s += processor_s() - begun_s;
+  ++sums.runs;
+  sums.seeds += tally.seeds;
+  sums.most = std::max(sums.most, tally.seeds);
+  if (failure) sums.oracles.insert(failure->oracle);
+  sums.missed += failure ? 0U : 1U;
 }
 
-void measure_all(std::uint64_t starts) {
+void print(const Family& family, std::string_view way, const Sums& sums) {
+  const auto runs = static_cast<double>(sums.runs);
+  fmt::print(
+      "{:>2} {:<15} mean {:6.2f}  most {:4}  allowed {:4}  {:4} runs, missed {}  {:.3f} s ({})\n",
+      static_cast<int>(family.step), way, static_cast<double>(sums.seeds) / runs, sums.most,
+      family.seeds_max, sums.runs, sums.missed, sums.cpu_s / runs,
+      std::string(sums.oracles.begin(), sums.oracles.end()));
+  std::fflush(stdout);
+}
+
+void measure_all(std::uint64_t starts, std::size_t first) {
   for (const Family& family : families()) {
-    std::string_view way;
-    Sums sums;
-    const auto print = [&] {
-      if (sums.runs == 0) return;
-      fmt::print(
-          "{:<26} {:<15} mean {:7.2f}  most {:4}  of {:4} runs, missed {}, {:6.3f} s each ({})\n",
-          family.canary.empty() ? "live-meta-rewritten" : family.canary, way,
-          static_cast<double>(sums.seeds) / static_cast<double>(sums.runs), sums.most, sums.runs,
-          sums.missed, sums.cpu_s / static_cast<double>(sums.runs),
-          std::string(sums.oracles.begin(), sums.oracles.end()));
-      std::fflush(stdout);
-    };
-    for (const Planted& each : variants_of(family)) {
-      if (each.way->name != way) {
-        print();
-        sums = {};
-        way = each.way->name;
+    if (static_cast<std::size_t>(family.step) < first) continue;
+    const auto all = variants_of(family);
+    for (const Way& way : ways()) {
+      std::vector<Planted> here;
+      std::ranges::copy_if(all, std::back_inserter(here),
+                           [&](const Planted& each) { return each.way->name == way.name; });
+      Sums sums;
+      for (std::uint64_t i = 0; i < starts && !here.empty(); ++i) {
+        measure(here[i % here.size()], i, sums);
       }
-      measure(each, starts, sums);
+      if (sums.runs > 0) print(family, way.name, sums);
     }
-    print();
   }
 }
 
@@ -115,8 +117,9 @@ int survive_all(std::uint64_t states) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count == 3) return survive_all(std::strtoull(arguments[2], nullptr, 10));
-  if (count != 2) return 2;
-  measure_all(std::strtoull(arguments[1], nullptr, 10));
+  const auto number = [&](int i) { return std::strtoull(arguments[i], nullptr, 10); };
+  if (count == 3 && std::string_view(arguments[1]) == "right") return survive_all(number(2));
+  if (count < 2) return 2;
+  measure_all(number(1), count > 2 ? number(2) : 0);
   return 0;
 }
