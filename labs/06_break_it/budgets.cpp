@@ -4,6 +4,7 @@
 //
 // usage: lab_06_budgets STARTS [FIRST]   that many runs of each family on each way, its variants in
 //                                        turn; from the family of that number on
+//        lab_06_budgets draw SEED        what tests 7.2 to 7.4 draw with this seed
 //        lab_06_budgets right STATES     distinct media for each right protocol on each way
 #include <fmt/format.h>
 #include <time.h>
@@ -114,11 +115,21 @@ int survive_all(std::uint64_t states) {
   return condemned;
 }
 
+int draw(std::uint64_t seed) {
+  constexpr std::size_t drawn = 12;
+  for (const Planted& each : planted(seed, drawn)) {
+    fmt::print("{:<15} {} {} (variant {})\n", each.way->name, each.family->mistake,
+               text_of(each.plan), each.plan.variant);
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   const auto number = [&](int i) { return std::strtoull(arguments[i], nullptr, 10); };
   if (count == 3 && std::string_view(arguments[1]) == "right") return survive_all(number(2));
+  if (count == 3 && std::string_view(arguments[1]) == "draw") return draw(number(2));
   if (count < 2) return 2;
   measure_all(number(1), count > 2 ? number(2) : 0);
   return 0;
