@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <memory>
 #include <vector>
 
-#include "harness/crash/oracle.h"
+#include "harness/crash/run.h"
 #include "harness/crash/timeline.h"
 #include "harness/crash/weather.h"
 
@@ -17,257 +18,162 @@ using os::sim::Image;
 using os::sim::Machine;
 using os::sim::SimKernel;
 
-namespace {
+Run::Run(const Experiment& experiment, std::uint64_t seed, Tally& tally, bool keeps_timeline)
+    : experiment_(experiment),
+      seed_(seed),
+      tally_(tally),
+      keeps_timeline_(keeps_timeline),
+      weather_(experiment.weather.value_or(weather_of(seed))),
+      silent_losses_(silent_losses(machine_of(seed, weather_, *experiment.kind))),
+      sample_(seed) {}
 
-constexpr const char* store_path = "/store.pa";
-constexpr unsigned depth_max = 2;           // a recovery that is cut off, and the one after it
-constexpr std::uint64_t commits_later = 2;  // of a life that begins with a medium
-constexpr unsigned cuts_per_point = 4;
-
-/// What is left, and of what history. Either a medium or, where only the process has died, the
-/// machine itself.
-struct Left {
-  Bounds bounds = {};
-  Image image = {};
-  std::uint64_t hash = 0;
-  std::unique_ptr<SimKernel> machine = {};
-  char oracle = 0;            // 0: the one that finds it
-  std::string timeline = {};  // when it is kept
-};
-
-class Run {
- public:
-  Run(const Experiment& experiment, std::uint64_t seed, Tally& tally, bool keeps_timeline)
-      : experiment_(experiment),
-        seed_(seed),
-        tally_(tally),
-        keeps_timeline_(keeps_timeline),
-        weather_(experiment.weather.value_or(weather_of(seed))),
-        sample_(seed) {}
-
-  std::optional<Failure> all() {
-    ++tally_.seeds;
-    const Machine machine = machine_of(seed_, weather_, *experiment_.kind);
-    silent_losses_ = silent_losses(machine);
-    SimKernel kernel(machine);
-    Life life{.kernel = kernel};
-    const auto wrong = live(life, experiment_.commits);
-    // Where the disk fails the program stops, as it must. Elsewhere it has no reason to.
-    const bool may_stop = weather_ == Weather::failing || weather_ == Weather::bad_medium;
-    if (wrong && !may_stop) {
-      return failure({.bounds = life.bounds, .timeline = history(life, "")}, 'a', *wrong);
-    }
-    for (std::size_t i = 0; i < os::sim::fault_kinds; ++i) {
-      tally_.faults.count[i] += kernel.fault_log().count[i];
-    }
-    tally_.faults.write_backs += kernel.fault_log().write_backs;
-    std::ranges::move(torn_, std::back_inserter(life.left));
-    return judge_all(std::move(life.left));
+std::optional<Failure> Run::all() {
+  ++tally_.seeds;
+  SimKernel kernel(machine_of(seed_, weather_, *experiment_.kind));
+  Life life{.kernel = kernel};
+  const auto wrong = live(life, experiment_.commits);
+  // Where the disk fails the program stops, as it must. Elsewhere it has no reason to.
+  const bool may_stop = weather_ == Weather::failing || weather_ == Weather::bad_medium;
+  if (wrong && !may_stop) {
+    return failure({.bounds = life.bounds, .timeline = history(life, "")}, 'a', *wrong);
   }
-
- private:
-  /// A process, from when it opens the store.
-  struct Life {
-    SimKernel& kernel;
-    Bounds bounds = {};
-    unsigned depth = 0;           ///< lives before it
-    std::string timeline = {};    ///< of them
-    std::vector<Left> left = {};  ///< what a cut may leave of it
-    bool stopped = false;         ///< the store has been told of a failure, and is still open
-  };
-
-  /// Opens the store, looks what there is, and commits.
-  std::optional<Wrong> live(Life& life, std::uint64_t commits) {
-    if (keeps_timeline_) life.kernel.trace().keep();
-    const bool cuts = commits > 0;
-    if (cuts) life.kernel.set_cut_point([&] { cut(life); });
-    Bounds& bounds = life.bounds;
-    auto store = experiment_.kind->make();
-    auto wrong = look_on(life.kernel, *store, bounds);
-    // Who has read it relies on it: from now on it must stay.
-    bounds = {store->last(), store->last()};
-    for (; !wrong && commits > 0; --commits) {
-      note(life.kernel, "commit", ++bounds.submitted);
-      if (auto done = store->commit(bounds.submitted); !done) {
-        wrong = {'a', done.error().text(), false};
-        life.stopped = true;
-        break;
-      }
-      note(life.kernel, "acknowledged", bounds.acknowledged = bounds.submitted);
-    }
-    if (cuts && is_first(life)) die(life);
-    store.reset();
-    life.kernel.set_cut_point({});
-    if (cuts) cut(life);
-    return wrong;
+  for (std::size_t i = 0; i < os::sim::fault_kinds; ++i) {
+    tally_.faults.count[i] += kernel.fault_log().count[i];
   }
+  tally_.faults.write_backs += kernel.fault_log().write_backs;
+  std::ranges::move(torn_, std::back_inserter(life.left));
+  return judge_all(std::move(life.left));
+}
 
-  std::optional<Wrong> look_on(SimKernel& kernel, Store& store, Bounds bounds) const {
-    Options options = experiment_.options;
-    options.kernel = &kernel;
-    // Small, because a machine is switched on for each medium; to unmap the usual 64 GiB costs more
-    // than all else.
-    options.depth = 4;
-    options.frames = 8;
-    if (options.impl == "mmap") options.map_reserve_bytes = 1U << 20;
-    if (options.cache.bytes != 0) {
-      // In few frames what is staged drives out what was read; with 16 it is read ahead.
-      constexpr std::array frames = {6U, 8U, 6U, 16U};
-      options.frames = 2;
-      options.cache.bytes = frames[seed_ % frames.size()] * std::uint64_t{options.page_bytes};
-    }
-    bounds.acknowledged -= std::min(bounds.acknowledged, silent_losses_);
-    return look(*experiment_.kind, store, store_path, options, bounds);
+// --- A life -------------------------------------------------------------------------------------
+
+void Run::begin(Life& life, bool is_cut) {
+  if (keeps_timeline_) life.kernel.trace().keep();
+  life.is_cut = is_cut;
+  if (is_cut) life.kernel.set_cut_point([&] { cut(life); });
+}
+
+void Run::end(Life& life, std::unique_ptr<Store> store) {
+  if (life.is_cut && is_first(life)) die(life);
+  store.reset();
+  life.kernel.set_cut_point({});
+  if (life.is_cut) cut(life);
+}
+
+std::optional<Wrong> Run::look_on(SimKernel& kernel, Store& store, Bounds bounds) const {
+  Options options = experiment_.options;
+  options.kernel = &kernel;
+  // Small, because a machine is switched on for each medium; to unmap the usual 64 GiB costs more
+  // than all else.
+  options.depth = 4;
+  options.frames = 8;
+  if (options.impl == "mmap") options.map_reserve_bytes = 1U << 20;
+  if (options.cache.bytes != 0) {
+    // In few frames what is staged drives out what was read; with 16 it is read ahead.
+    constexpr std::array frames = {6U, 8U, 6U, 16U};
+    options.frames = 2;
+    options.cache.bytes = frames[seed_ % frames.size()] * std::uint64_t{options.page_bytes};
   }
+  bounds.acknowledged -= std::min(bounds.acknowledged, silent_losses_);
+  return look(*experiment_.kind, store, store_path, options, bounds);
+}
 
-  static void note(SimKernel& kernel, const char* what, std::uint64_t number) {
-    const std::uint64_t now_ns = kernel.now_ns();
-    kernel.trace().note({now_ns, now_ns, what, 0, number, 0, 0});
-  }
+void Run::note(SimKernel& kernel, const char* what, std::uint64_t number) {
+  const std::uint64_t now_ns = kernel.now_ns();
+  kernel.trace().note({now_ns, now_ns, what, 0, number, 0, 0});
+}
 
-  // --- What may be left -------------------------------------------------------------------------
+// --- What may be left ---------------------------------------------------------------------------
 
-  void cut(Life& life) {
-    const unsigned cuts = life.kernel.everything_durable() ? 1 : cuts_per_point;
-    for (unsigned i = 0; i < cuts; ++i) {
-      std::vector<os::sim::Fate> fates;
-      Image image = life.kernel.cut(experiment_.tearing, keeps_timeline_ ? &fates : nullptr);
-      const std::uint64_t hash = image.hash();
-      if (!is_new(hash, life.bounds)) continue;
-      life.left.push_back({.bounds = life.bounds, .image = std::move(image), .hash = hash});
-      if (keeps_timeline_) life.left.back().timeline = history(life, text_of(fates));
-    }
-    constexpr std::uint64_t death_one_in = 24;
-    if (is_first(life) && sample_.one_in(death_one_in)) die(life);
-    constexpr std::uint64_t tears_seed_one_in = 32;  // after the first nearly all are known
-    if (is_first(life) && seed_ % tears_seed_one_in == 0) tear(life);
-  }
+void Run::keep(Life& life, Left left, std::span<const os::sim::Fate> fates) const {
+  if (keeps_timeline_) left.timeline = history(life, text_of(fates));
+  life.left.push_back(std::move(left));
+}
 
-  /// Of the first life only: each of those that follow would have as many again.
-  bool is_first(const Life& life) const {
-    return weather_ != Weather::bad_medium && life.depth == 0;
-  }
+void Run::sometimes(Life& life) {
+  constexpr std::uint64_t death_one_in = 24;
+  if (is_first(life) && sample_.one_in(death_one_in)) die(life);
+  constexpr std::uint64_t tears_seed_one_in = 32;  // after the first nearly all are known
+  if (is_first(life) && seed_ % tears_seed_one_in == 0) tear(life);
+}
 
-  static std::string history(const Life& life, std::string_view end) {
-    return life.timeline + timeline_of(life.kernel) + std::string(end);
-  }
-
-  bool is_new(std::uint64_t hash, const Bounds& bounds) {
-    ++tally_.cuts;
-    if (weather_ == Weather::bad_medium) return ++tally_.damaged, true;
-    return tally_.distinct.insert(hash + bounds.acknowledged).second;
-  }
-
-  void die(Life& life) {
-    // Between a failed sync and the handling of it a dead process leaves bytes in the page cache
-    // that no later one can tell from durable ones (docs/durability.md).
-    if (life.kernel.serves_what_was_lost() && !life.stopped) return;
-    ++tally_.deaths;
-    Left survivor{.bounds = life.bounds, .oracle = 'i'};
-    Machine machine = machine_of(sample_.next(), Weather::calm, *experiment_.kind);
-    survivor.machine = std::make_unique<SimKernel>(std::move(machine), life.kernel);
-    if (keeps_timeline_) survivor.timeline = history(life, "==== the process dies\n");
-    life.left.push_back(std::move(survivor));
-  }
-
-  void tear(Life& life) {
-    life.kernel.enumerate_tears([&](const Image& image) {
-      const std::uint64_t hash = image.hash();
-      if (!is_new(hash, life.bounds)) return;
-      ++tally_.torn_words;
-      torn_.push_back({.bounds = life.bounds, .image = image, .hash = hash, .oracle = 'd'});
-      if (!keeps_timeline_) return;
-      torn_.back().timeline = history(life, "==== the power goes; of one write a part arrives\n");
-    });
-  }
-
-  // --- Judging it -------------------------------------------------------------------------------
-
-  /// First what the first life left, then what those after it did: the shorter history comes first.
-  std::optional<Failure> judge_all(std::vector<Left> all) {
-    for (unsigned depth = 0; !all.empty(); ++depth) {
-      std::vector<Left> later;
-      for (Left& left : all) {
-        auto failure = left.machine != nullptr ? judge_survivor(left) : judge(left, depth, later);
-        if (failure) return failure;
-        left = {};  // thousands of them have to be somewhere
-      }
-      all = std::move(later);
-    }
-    return {};
-  }
-
-  /// Switches a machine on that has this medium, and looks at what the store says. Of some the
-  /// power is taken again while it recovers, and while it goes on afterwards.
-  std::optional<Failure> judge(Left& left, unsigned depth, std::vector<Left>& later) {
-    const bool again = depth < depth_max && left.hash % 64 == 0 && weather_ != Weather::bad_medium;
-    const Weather weather = again ? Weather::rough : Weather::calm;
-    Machine machine = machine_of(seed_ ^ left.hash, weather, *experiment_.kind);
-    machine.image = std::move(left.image);
-    SimKernel kernel(std::move(machine));
-    Life life{kernel, left.bounds, depth + 1, left.timeline};
-    const auto wrong = live(life, again ? commits_later : 0);
-    if (weather_ == Weather::bad_medium) {
-      // An error is the right answer, and so is a commit that was made. Wrong bytes are not.
-      if (!wrong || !wrong->served) return {};
-      return failure(left, 'g', *wrong);
-    }
-    if (wrong) {
-      const char by_depth = depth == 0 ? wrong->oracle : 'e';
-      return failure(left, left.oracle != 0 ? left.oracle : by_depth, *wrong);
-    }
-    tally_.recoveries_cut += again ? 1 : 0;
-    std::ranges::move(life.left, std::back_inserter(later));
-    return {};
-  }
-
-  /// The process has died, and a new one reads what the kernel still has. Then the power goes.
-  std::optional<Failure> judge_survivor(Left& left) {
-    const auto store = experiment_.kind->make();
-    if (auto wrong = look_on(*left.machine, *store, left.bounds)) {
-      // That a page could not be written back is told whoever syncs next: refusing is right.
-      if (weather_ == Weather::failing && !wrong->served) return {};
-      return failure(left, 'i', *wrong);
-    }
-    const Bounds shown{store->last(), left.bounds.submitted};
-    for (unsigned i = 0; i < cuts_per_point; ++i) {
-      Left after{.bounds = shown, .oracle = 'i'};
-      after.image = left.machine->cut(experiment_.tearing);
-      after.hash = 1;  // not to be cut again
-      if (keeps_timeline_) {
-        after.timeline = left.timeline + fmt::format(
+Left Run::cut_after(Left& survivor, Bounds shown) const {
+  Left after{.bounds = shown, .oracle = 'i'};
+  after.image = survivor.machine->cut(experiment_.tearing);
+  after.hash = 1;  // not to be cut again
+  if (keeps_timeline_) {
+    after.timeline = survivor.timeline + fmt::format(
                                              "==== a new process reads commit {}\n"
                                              "==== the power goes\n",
-                                             store->last());
-      }
-      std::vector<Left> none;
-      if (auto failed = judge(after, depth_max, none)) return failed;
+                                             shown.acknowledged);
+  }
+  return after;
+}
+
+/// Of the first life only: each of those that follow would have as many again.
+bool Run::is_first(const Life& life) const {
+  return weather_ != Weather::bad_medium && life.depth == 0;
+}
+
+std::string Run::history(const Life& life, std::string_view end) {
+  return life.timeline + timeline_of(life.kernel) + std::string(end);
+}
+
+bool Run::is_new(std::uint64_t hash, const Bounds& bounds) {
+  ++tally_.cuts;
+  if (weather_ == Weather::bad_medium) return ++tally_.damaged, true;
+  return tally_.distinct.insert(hash + bounds.acknowledged).second;
+}
+
+void Run::die(Life& life) {
+  // Between a failed sync and the handling of it a dead process leaves bytes in the page cache
+  // that no later one can tell from durable ones (docs/durability.md).
+  if (life.kernel.serves_what_was_lost() && !life.stopped) return;
+  ++tally_.deaths;
+  Left survivor{.bounds = life.bounds, .oracle = 'i'};
+  Machine machine = machine_of(sample_.next(), Weather::calm, *experiment_.kind);
+  survivor.machine = std::make_unique<SimKernel>(std::move(machine), life.kernel);
+  if (keeps_timeline_) survivor.timeline = history(life, "==== the process dies\n");
+  life.left.push_back(std::move(survivor));
+}
+
+void Run::tear(Life& life) {
+  life.kernel.enumerate_tears([&](const Image& image) {
+    const std::uint64_t hash = image.hash();
+    if (!is_new(hash, life.bounds)) return;
+    ++tally_.torn_words;
+    torn_.push_back({.bounds = life.bounds, .image = image, .hash = hash, .oracle = 'd'});
+    if (!keeps_timeline_) return;
+    torn_.back().timeline = history(life, "==== the power goes; of one write a part arrives\n");
+  });
+}
+
+// --- Judging it ---------------------------------------------------------------------------------
+
+/// First what the first life left, then what those after it did: the shorter history comes first.
+std::optional<Failure> Run::judge_all(std::vector<Left> all) {
+  for (unsigned depth = 0; !all.empty(); ++depth) {
+    std::vector<Left> later;
+    for (Left& left : all) {
+      auto failure = left.machine != nullptr ? judge_survivor(left) : judge(left, depth, later);
+      if (failure) return failure;
+      left = {};  // thousands of them have to be somewhere
     }
-    return {};
+    all = std::move(later);
   }
+  return {};
+}
 
-  Failure failure(const Left& left, char oracle, const Wrong& wrong) const {
-    return {.seed = seed_,
-            .commits = experiment_.commits,
-            .weather = experiment_.weather,
-            .oracle = oracle,
-            .acknowledged = left.bounds.acknowledged,
-            .submitted = left.bounds.submitted,
-            .found = wrong.found,
-            .timeline = left.timeline};
-  }
-
-  const Experiment& experiment_;
-  std::uint64_t seed_;
-  Tally& tally_;
-  bool keeps_timeline_;
-  Weather weather_;
-  std::uint64_t silent_losses_ = 0;
-  os::sim::Random sample_;
-  std::vector<Left> torn_;  // judged after the cuts, which need less to happen
-};
-
-}  // namespace
+Failure Run::failure(const Left& left, char oracle, const Wrong& wrong) const {
+  return {.seed = seed_,
+          .commits = experiment_.commits,
+          .weather = experiment_.weather,
+          .oracle = oracle,
+          .acknowledged = left.bounds.acknowledged,
+          .submitted = left.bounds.submitted,
+          .found = wrong.found,
+          .timeline = left.timeline};
+}
 
 std::string text_of(const Failure& failure, const StoreKind& kind, std::string_view way) {
   std::string text =
