@@ -22,14 +22,12 @@ Outcome punch(SharedFile& file, const Op& op) noexcept {
 
 Outcome fill_holes(SharedFile& file, const Op& op) noexcept {
   if (!file.sparse()) return {};
-  // LAB:BEGIN 9 blocking::fill_holes(file, op)
   const int result = uninterrupted([&] {
     return file.kernel().fallocate(file.fd(), 0, file.offset_of(op.page), file.bytes_of(op));
   });
   // A file system that cannot allocate ahead allocates in the write, as it always does.
   if (result == 0 || result == -EOPNOTSUPP) return {};
   return {errc_of_io(-result), -result};
-  // LAB:END
 }
 
 }  // namespace pagealloc::blocking

@@ -15,17 +15,18 @@ constexpr std::uint32_t direct_align_assumed_bytes = 4096;  // where statx does 
 }  // namespace
 
 Result<void> SharedFile::open_descriptor(Direct direct) {
-  // LAB:BEGIN 2 SharedFile::open_descriptor(direct)
   const int flags =
       O_CLOEXEC | (options_.read_only ? O_RDONLY : O_RDWR) | (options_.write_through ? O_DSYNC : 0);
   fd_ = -EINVAL;
   if (direct != Direct::off) {
+    // LAB:BEGIN 2 SharedFile::open_descriptor(direct)
     fd_ = open_or_create(flags | O_DIRECT);
     geometry_.direct = fd_ >= 0;
     if (fd_ == -EINVAL && direct == Direct::require) {
       return std::unexpected(
           error(Errc::not_available, 0, "not available here: this file system refuses O_DIRECT"));
     }
+    // LAB:END
   }
   if (fd_ == -EINVAL) fd_ = open_or_create(flags);
   if (fd_ < 0) {
@@ -34,12 +35,11 @@ Result<void> SharedFile::open_descriptor(Direct direct) {
                                  options_.read_only ? "cannot open" : "cannot open for writing"));
   }
   return {};
-  // LAB:END
 }
 
 Result<void> SharedFile::find_alignment() {
-  // LAB:BEGIN 3 SharedFile::find_alignment(direct_align_assumed_bytes)
   if (!geometry_.direct) return {};
+  // LAB:BEGIN 3 SharedFile::find_alignment(direct_align_assumed_bytes)
   struct statx now{};
   const int result = kernel_.statx(fd_, "", AT_EMPTY_PATH, STATX_DIOALIGN, &now);
   if (result < 0) return std::unexpected(error(Errc::io, -result, "statx failed"));
@@ -78,16 +78,20 @@ Result<void> SharedFile::give_up_direct() {
 
 // Offsets and lengths are whole pages, and find_alignment() has seen to it that pages fit.
 bool SharedFile::aligned(const Op& op) const noexcept {
+  if (!geometry_.direct) return true;
   // LAB:BEGIN 5 SharedFile::aligned(op)
   return reinterpret_cast<std::uintptr_t>(op.frame) % geometry_.align_bytes == 0;
   // LAB:END
 }
 
 Errc SharedFile::errc_of_transfer(int os_error, bool nothing_moved) const noexcept {
-  // LAB:BEGIN 7 SharedFile::errc_of_transfer(os_error, nothing_moved)
-  const bool cached = !geometry_.direct && !geometry_.write_through;
   const bool full = errc_of_io(os_error) == Errc::disk_full;
-  return full && cached && nothing_moved ? Errc::disk_full : Errc::io;
+  if (!geometry_.direct && !geometry_.write_through) {
+    return full && nothing_moved ? Errc::disk_full : Errc::io;
+  }
+  // LAB:BEGIN 7 SharedFile::errc_of_transfer(full)
+  // It may have reached the medium in part, or the cache and not the medium.
+  return Errc::io;
   // LAB:END
 }
 

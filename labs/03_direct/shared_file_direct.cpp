@@ -16,11 +16,24 @@ constexpr std::uint32_t direct_align_assumed_bytes = 4096;  // where statx does 
 }  // namespace
 
 Result<void> SharedFile::open_descriptor(Direct direct) {
-  // Task 2.
-  labs::not_started("SharedFile::open_descriptor", direct);
+  const int flags =
+      O_CLOEXEC | (options_.read_only ? O_RDONLY : O_RDWR) | (options_.write_through ? O_DSYNC : 0);
+  fd_ = -EINVAL;
+  if (direct != Direct::off) {
+    // Task 2.
+    labs::not_started("SharedFile::open_descriptor", direct);
+  }
+  if (fd_ == -EINVAL) fd_ = open_or_create(flags);
+  if (fd_ < 0) {
+    const int os_error = -fd_;
+    return std::unexpected(error(errc_of_open(os_error), os_error,
+                                 options_.read_only ? "cannot open" : "cannot open for writing"));
+  }
+  return {};
 }
 
 Result<void> SharedFile::find_alignment() {
+  if (!geometry_.direct) return {};
   // Task 3.
   labs::not_started("SharedFile::find_alignment", direct_align_assumed_bytes);
 }
@@ -33,13 +46,18 @@ Result<void> SharedFile::give_up_direct() {
 
 // Offsets and lengths are whole pages, and find_alignment() has seen to it that pages fit.
 bool SharedFile::aligned(const Op& op) const noexcept {
+  if (!geometry_.direct) return true;
   // Task 5.
   labs::not_started("SharedFile::aligned", op);
 }
 
 Errc SharedFile::errc_of_transfer(int os_error, bool nothing_moved) const noexcept {
+  const bool full = errc_of_io(os_error) == Errc::disk_full;
+  if (!geometry_.direct && !geometry_.write_through) {
+    return full && nothing_moved ? Errc::disk_full : Errc::io;
+  }
   // Task 7.
-  labs::not_started("SharedFile::errc_of_transfer", os_error, nothing_moved);
+  labs::not_started("SharedFile::errc_of_transfer", full);
 }
 
 }  // namespace pagealloc

@@ -1,6 +1,7 @@
 """The course's commands; ./lab hands them on to this."""
 
 import argparse
+import dataclasses
 import importlib.util
 import os
 import sys
@@ -153,6 +154,9 @@ def run_proof(options):
     from course import hostile, proof, proof_page
     proofs = []
     for lab in [labs.find(each) for each in options.lab] or labs.all_labs():
+        if options.record:  # whatever the table says now
+            lab = dataclasses.replace(lab, tests=tuple(dataclasses.replace(test, checks=0)
+                                                       for test in lab.tests))
         proofs.append(proof.prove(lab, options.times, options.solution))
         proof.show(proofs[-1])
         if options.record:

@@ -27,6 +27,16 @@ Bench::Setup Mapped::setup_of(std::uint64_t pages, std::uint32_t page_bytes) {
   return setup;
 }
 
+Bench::Setup Mapped::setup_with_hole(std::uint64_t pages, PageId hole) {
+  Bench::Setup setup = setup_of(pages);
+  os::sim::FileImage file = file_of(pages, setup.page_bytes);
+  const auto first = file.bytes.begin() + static_cast<std::ptrdiff_t>(hole * setup.page_bytes);
+  std::fill_n(first, setup.page_bytes, std::byte{0});
+  file.allocated[hole] = false;
+  setup.machine.image.files[bench_path] = std::move(file);
+  return setup;
+}
+
 Mapped::Mapped(Test& the_test, Bench::Setup setup)
     : t(the_test),
       bench(the_test, std::move(setup)),

@@ -24,6 +24,8 @@ class Mapped {
   Mapped(Test& the_test, Bench::Setup setup);
   explicit Mapped(Test& the_test) : Mapped(the_test, setup_of(8)) {}
   static Bench::Setup setup_of(std::uint64_t pages, std::uint32_t page_bytes = 4096);
+  /// The same, with 4096 bytes a page, and `hole` has no block yet.
+  static Bench::Setup setup_with_hole(std::uint64_t pages, PageId hole);
 
   Options options(WritePath write_path = WritePath::pwrite) const;
   /// The file of the bench, or the end of the test.

@@ -108,17 +108,9 @@ void run_is_copied_whole(Test& t) {
 }
 
 void space_comes_first(Test& t) {
-  Mapped machine(t);
-  PageFile& file = machine.open(machine.options(WritePath::map));
   const PageId page = 1 + t.random().below(6);
-  const Op punched = Mapped::run(file, {.verb = Verb::punch, .page = page});
-  if (!t.holds(punched.result == Errc::ok)) {
-    t.fail({.expected = "a punch ends with ok",
-            .found = text_of(punched.result, punched.os_error),
-            .cause = "a punch is blocking::execute's, on both paths",
-            .function = "Engine::begin",
-            .evidence = machine.bench.calls()});
-  }
+  Mapped machine(t, Mapped::setup_with_hole(8, page));
+  PageFile& file = machine.open(machine.options(WritePath::map));
   Memory memory(page_bytes);
   machine.bench.kernel.clear_log();
   machine.bench.kernel.fail_next(Call::fallocate, ENOSPC);
