@@ -1,6 +1,6 @@
 // A file of pages, as small as measuring needs it: written page by page, and read by calls, by
-// threads, by a ring or through a map. The storage engine's own files are what the other labs write,
-// so this lab does without them.
+// threads, by a ring or through a map. The storage engine's own files are what the other labs
+// write, so this lab does without them.
 #pragma once
 
 #include <cstddef>
@@ -21,9 +21,9 @@ inline constexpr std::uint64_t page_bytes = 4096;
 /// A read that was begun.
 struct Read {
   PageId page = 0;
-  std::byte* frame = nullptr;   ///< where its bytes come to lie
-  std::uint64_t begun_ns = 0;   ///< by the machine's clock
-  std::int64_t result = 0;      ///< bytes read, or -errno
+  std::byte* frame = nullptr;  ///< where its bytes come to lie
+  std::uint64_t begun_ns = 0;  ///< by the machine's clock
+  std::int64_t result = 0;     ///< bytes read, or -errno
 };
 
 class File {

@@ -58,11 +58,28 @@ void as_many_in_flight(Test& t) {
              few == 1
                  ? "one read at a time is in flight there: 32 threads with one read to do, or 32 "
                    "reads to do and one thread, are one in flight"
-                 : "neither threads nor depth are what the device has at a time; it has as "
-                   "many reads as there are threads that find one to do, and of a ring as "
-                   "many as were begun",
+                 : "neither threads nor depth are what the device has at a time; it has as many "
+                   "reads as there are threads that find one to do, and of a ring as many as "
+                   "were begun",
          .function = "mended_d",
          .evidence = run.evidence});
+  }
+}
+
+void both_sides_read_the_device(Test& t) {
+  const Compared run = compare(t);
+  const std::uint64_t pages = run.bench->pages();
+  const std::uint64_t one = run.side(0).device_reads();
+  const std::uint64_t other = run.side(1).device_reads();
+  if (!t.holds(one == pages && other == pages)) {
+    t.fail({.expected = fmt::format("{} reads of the device on each side", pages),
+            .found =
+                fmt::format("{} for {}, {} for {}", one, run.side(0).name, other, run.side(1).name),
+            .cause =
+                "a side found pages in the page cache: they were there from the filling of the "
+                "file, or the other side has read them",
+            .function = "mended_d",
+            .evidence = run.evidence});
   }
   if (!t.holds(run.report.sum == run.bench->right_sum())) {
     t.fail(
