@@ -1,18 +1,17 @@
 #include "labs/00_measure/bench.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace pagealloc::labs::measure {
 
-Result<void> fill(Bench& bench, PageFile& file) {
+Result<void> fill(Bench& bench, File& file) {
   for (PageId page = 0; page < bench.pages(); ++page) {
     if (auto written = write_page(file, page, bench.content(page)); !written) return written;
   }
   return sync(file);
 }
 
-Result<std::unique_ptr<PageFile>> filled_file(Bench& bench, const Options& options) {
+Result<std::unique_ptr<File>> filled_file(Bench& bench, const Options& options) {
   auto file = open(bench.path(), options);
   if (!file) return file;
   if (auto grown = (*file)->resize(bench.pages()); !grown) return std::unexpected(grown.error());
@@ -30,31 +29,32 @@ std::uint64_t sum_of(std::span<const std::byte> bytes) {
   return sum;
 }
 
-Result<void> read_each(Bench& bench, PageFile& file, std::uint32_t depth, const Use& use) {
-  depth = std::min(depth, file.geometry().depth_max);
-  std::vector<Op> ops(depth);
-  std::vector<Op*> reaped(depth);
-  std::uint64_t started = 0;
-  const auto begin = [&](Op& op) {
-    if (started == bench.pages()) return;
-    op = Op{.page = bench.page_at(started++), .user = bench.kernel().now_ns()};
-    Op* const one[] = {&op};
-    (void)file.submit(one);
+Result<void> read_each(Bench& bench, File& file, std::uint32_t depth, const Use& use) {
+  std::vector<Read> reads(depth);
+  Frames frames(depth);
+  std::uint64_t begun = 0;
+  std::uint64_t under_way = 0;
+  const auto begin = [&](Read& read) {
+    if (begun == bench.pages()) return;
+    read.page = bench.page_at(begun++);
+    file.begin(read);
+    ++under_way;
   };
-  for (Op& op : ops) begin(op);
+  for (Read& read : reads) {
+    read.frame = frames[static_cast<std::size_t>(&read - reads.data())];
+    begin(read);
+  }
   Result<void> result;
-  while (const std::size_t count = file.reap(reaped, 1)) {
+  for (; under_way > 0; --under_way) {
+    Read& read = file.next();
     const std::uint64_t now_ns = bench.kernel().now_ns();
-    for (Op* const op : std::span(reaped).first(count)) {
-      if (op->result != Errc::ok) {
-        result = std::unexpected(error_of(file, *op));
-        started = bench.pages();  // what is in flight comes back, and nothing else begins
-        continue;
-      }
-      use(op->page, {op->frame, file.geometry().page_bytes}, now_ns - op->user);
-      file.release(op->frame, 1);
-      begin(*op);
+    if (read.result != page_bytes) {
+      result = std::unexpected(file.error(read.result, "a page was not read"));
+      begun = bench.pages();  // what is under way comes back, and nothing else begins
+      continue;
     }
+    use(read.page, {read.frame, page_bytes}, now_ns - read.begun_ns);
+    begin(read);
   }
   return result;
 }

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "pagealloc/open.h"
+#include "labs/00_measure/file.h"
 #include "pagealloc/os/kernel.h"
 
 namespace pagealloc::labs::measure {
@@ -40,7 +40,7 @@ class Bench {
   /// Of a file that is not there yet.
   virtual std::string path() const = 0;
   virtual std::uint64_t pages() const = 0;
-  /// How its page files are opened: this kernel, pages of 4096 bytes, made if they are not there.
+  /// How its files are opened: by this kernel, and made if they are not there.
   virtual Options options(std::string_view impl) = 0;
   /// What `page` is to hold when the benchmark has written it, now: bytes that no other page has,
   /// and after start() others than before. Valid until the next call.
@@ -56,20 +56,20 @@ class Bench {
 };
 
 /// Writes content(page) to each page, in order, and syncs.
-Result<void> fill(Bench& bench, PageFile& file);
+Result<void> fill(Bench& bench, File& file);
 /// The file of the bench, opened so, as long as pages(), filled and synced.
-Result<std::unique_ptr<PageFile>> filled_file(Bench& bench, const Options& options);
+Result<std::unique_ptr<File>> filled_file(Bench& bench, const Options& options);
 
 /// All words of these bytes added up.
 std::uint64_t sum_of(std::span<const std::byte> bytes);
 
-/// What read_each() calls for each page: its bytes, and how long it took from submit to reap.
+/// What read_each() calls for each page: its bytes, and how long it took from begin() to next().
 using Use = std::function<void(PageId, std::span<const std::byte>, std::uint64_t ns)>;
-/// Reads each page once, in the order of page_at(), with `depth` reads submitted at a time.
-Result<void> read_each(Bench& bench, PageFile& file, std::uint32_t depth, const Use& use);
+/// Reads each page once, in the order of page_at(), with `depth` reads begun and not ended.
+Result<void> read_each(Bench& bench, File& file, std::uint32_t depth, const Use& use);
 
 /// One side of a comparison, from start(name) to stop(): opens the file, reads each page with
-/// `depth` reads submitted at a time, and adds all words up.
+/// `depth` reads begun and not ended, and adds all words up.
 Result<std::uint64_t> read_side(Bench& bench, std::string_view name, const Options& options,
                                 std::uint32_t depth);
 

@@ -21,7 +21,7 @@ int drop_cached(Bench& bench) {
   labs::not_started("drop_cached", bench);
 }
 
-Result<Report> read_all(Bench& bench, PageFile& file, std::vector<std::uint64_t>* latencies) {
+Result<Report> read_all(Bench& bench, File& file, std::vector<std::uint64_t>* latencies) {
   // Task 2.
   labs::not_started("read_all", bench, file, latencies);
 }

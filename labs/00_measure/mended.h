@@ -18,7 +18,7 @@ std::array<Finding, 6> findings(std::uint64_t pages);
 int drop_cached(Bench& bench);
 /// Reads all pages once, one at a time, in a measured section. Appends how long each took to
 /// `latencies`, in the order of reading, if that is not nullptr.
-Result<Report> read_all(Bench& bench, PageFile& file, std::vector<std::uint64_t>* latencies);
+Result<Report> read_all(Bench& bench, File& file, std::vector<std::uint64_t>* latencies);
 /// Latencies in two groups, parted by the widest gap between neighbours, the shorter ones first; in
 /// one group if the medians of the two are at most a fifth of the lower one apart. The median of an
 /// even number is either of the two in the middle. Precondition: at least two latencies.

@@ -47,8 +47,8 @@ class HostBench final : public Bench {
     Options options;
     options.impl = impl;
     options.create = true;
+    options.kernel = &os::linux_kernel();
     options.access = Access::random;  // or readahead brings in what nobody asked for
-    if (impl == "uring") options.registered_buffers = false;  // RLIMIT_MEMLOCK may be small
     return options;
   }
   std::span<const std::byte> content(PageId page) override {
@@ -85,7 +85,6 @@ class HostBench final : public Bench {
   void done(PageId) override {}
 
  private:
-  static constexpr std::uint64_t page_bytes = 4096;
   static constexpr std::uint64_t file_pages = 4096;
   std::string path_;
   harness::Sequence order_{file_pages, 1};
@@ -156,6 +155,12 @@ int main(int count, char** arguments) {
   if (!report) return failed(report.error());
   fmt::print("{}", text_of(program->claim, bench.counts(*report)));
   show(*report);
+  for (const auto& section : bench.sections()) {
+    if (section.name.empty()) continue;
+    const auto ns = static_cast<double>(section.ended_ns - section.begun_ns);
+    fmt::print("{}: {:.2f} us for each page\n", section.name,
+               ns / 1000 / static_cast<double>(bench.pages()));
+  }
   constexpr std::size_t lines = 9;
   for (const auto& section : bench.sections()) {
     if (!trace) break;

@@ -8,7 +8,7 @@ namespace pagealloc::labs::measure {
 Result<Report> c(Bench& bench) {
   const Options options = bench.options("direct");
   const int fd = bench.kernel().open(bench.path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  const int made = bench.kernel().ftruncate(fd, bench.pages() * options.page_bytes);
+  const int made = bench.kernel().ftruncate(fd, bench.pages() * page_bytes);
   (void)bench.kernel().close(fd);
   if (made < 0) return std::unexpected(Error{.code = Errc::io, .os_error = -made});
   auto file = open(bench.path(), options);

@@ -12,7 +12,7 @@ Result<Report> f(Bench& bench) {
   bench.start();
   for (std::uint64_t i = 0; i < bench.pages(); ++i) {
     const PageId page = bench.page_at(i);
-    std::array<std::uint64_t, 512> words;
+    std::array<std::uint64_t, page_bytes / 8> words;
     std::memcpy(words.data(), (*file)->peek(page), sizeof words);  // reads the page
   }
   bench.stop();

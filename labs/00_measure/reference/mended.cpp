@@ -33,7 +33,7 @@ int drop_cached(Bench& bench) {
   // LAB:END
 }
 
-Result<Report> read_all(Bench& bench, PageFile& file, std::vector<std::uint64_t>* latencies) {
+Result<Report> read_all(Bench& bench, File& file, std::vector<std::uint64_t>* latencies) {
   // LAB:BEGIN 2 read_all(bench, file, latencies)
   Report report;
   bench.start();
@@ -113,12 +113,9 @@ Result<Report> mended_d(Bench& bench) {
   if (const int dropped = drop_cached(bench); dropped < 0) {
     return std::unexpected(Error{.code = Errc::io, .os_error = -dropped});
   }
-  // The caller is one of the threads while it waits, and hands out nothing new meanwhile. So more
-  // reads are submitted than there are threads, and each thread finds the next one waiting.
   Options pool = bench.options("pread");
   pool.threads = depth;
-  pool.depth = 3 * depth;
-  const auto one = read_side(bench, "pread", pool, 3 * depth);
+  const auto one = read_side(bench, "pread", pool, depth);
   if (!one) return std::unexpected(one.error());
   Options ring = bench.options("uring");
   ring.depth = depth;
@@ -158,7 +155,7 @@ Result<Report> mended_f(Bench& bench) {
   bench.start();
   for (std::uint64_t i = 0; i < bench.pages(); ++i) {
     const PageId page = bench.page_at(i);
-    report.sum += sum_of({(*file)->peek(page), (*file)->geometry().page_bytes});
+    report.sum += sum_of({(*file)->peek(page), page_bytes});
   }
   bench.stop();
   return report;

@@ -11,7 +11,7 @@ using os::Call;
 namespace {
 
 /// A file of the bench that was written and not synced.
-std::unique_ptr<PageFile> unsynced_file(Test& t, CountedBench& bench) {
+std::unique_ptr<File> unsynced_file(Test& t, CountedBench& bench) {
   auto file = open(bench.path(), bench.options("pread"));
   bool good = file && (*file)->resize(bench.pages());
   for (PageId page = 0; good && page < bench.pages(); ++page) {

@@ -13,7 +13,6 @@ namespace pagealloc::labs::measure {
 
 namespace {
 
-constexpr std::size_t page_bytes = 4096;
 constexpr std::uint64_t zeros = UINT64_MAX;  // the version of a file that nobody has written
 
 os::sim::Machine machine_of(const CountedBench::Setup& setup) {

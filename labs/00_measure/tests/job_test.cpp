@@ -57,10 +57,10 @@ void as_many_in_flight(Test& t) {
          .cause =
              few == 1
                  ? "one read at a time is in flight there: 32 threads with one read to do, or 32 "
-                   "reads submitted and no threads to do them, are one in flight"
-                 : "neither threads nor submitted reads are what the device has at a time; "
-                   "a pool's caller is one of its threads while it waits, and hands out "
-                   "nothing meanwhile, so give its threads more reads than they are",
+                   "reads to do and one thread, are one in flight"
+                 : "neither threads nor depth are what the device has at a time; it has as many "
+                   "reads as there are threads that find one to do, and of a ring as many as "
+                   "were begun",
          .function = "mended_d",
          .evidence = run.evidence});
   }
