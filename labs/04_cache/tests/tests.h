@@ -1,5 +1,5 @@
 // The tests of lab 04, by the numbers of its table (lab.json). Those of task 6 are a program of
-// their own (schedules/).
+// their own (tests/schedules/).
 #pragma once
 
 #include "labs/grader/grader.h"

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "impl_direct/engine.h"
 #include "labs/04_cache/tests/cached.h"
 #include "labs/04_cache/tests/tests.h"
 #include "pagealloc/cache/write_back.h"
@@ -118,11 +117,21 @@ void one_page(Test& t) {
   check_medium(cached, pages);
 }
 
+/// Moves one transfer at a time, as direct does.
+class OneByOne final : public IoEngine {
+ public:
+  using IoEngine::IoEngine;
+  void begin(Op& op) noexcept override { end(op, blocking::execute(shared(), op)); }
+  Result<std::unique_ptr<IoEngine>> another() noexcept override {
+    return std::make_unique<OneByOne>(share());
+  }
+};
+
 /// Asked for ten, it writes ten.
 void no_more_than_asked(Test& t) {
   Bare& bare = Bare::kept(t, 1024);
-  auto engine = impl_direct::Engine::make(bare.shared);
-  cache::WriteBack write_back(*bare.cache, **engine);
+  OneByOne engine(bare.shared);
+  cache::WriteBack write_back(*bare.cache, engine);
   for (const PageId page : some_pages(t.random(), 40, 100, 40)) (void)bare.write(page, 1);
   const auto outcome = write_back.run(10);
   const CacheCounters counters = bare.cache->counters();
