@@ -50,10 +50,10 @@ class Run {
   std::optional<Failure> all();
 
   // --- checker.cpp ---
-  /// Opens the store, looks what there is, and commits so often. What is wrong, if anything is.
-  std::optional<Wrong> live(Life& life, std::uint64_t commits);
   /// The power may go at this moment: draws media that it may leave.
   void cut(Life& life);
+  /// Opens the store, looks what there is, and commits so often. What is wrong, if anything is.
+  std::optional<Wrong> live(Life& life, std::uint64_t commits);
   /// Switches a machine on that has this medium, and looks at what the store says. Of some the
   /// power is taken again while it recovers, and while it goes on afterwards: what that leaves is
   /// added to `later`.

@@ -104,7 +104,8 @@ def what_next(lab, outcomes):
         task = lab.task(waiting.test.task)
         return f"task {task.number}, write {waiting.not_started}; labs/{lab.name}/README.md " \
                "says what it must keep"
-    return f"all of it. ./lab bench {lab.number}, ./lab reveal {lab.number}, then ./lab next"
+    bench = f"./lab bench {lab.number}, " if lab.bench else ""
+    return f"all of it. {bench}./lab reveal {lab.number}, then ./lab next"
 
 
 def check(lab, seed, only=None, everything=False):

@@ -7,6 +7,7 @@
 
 #include "harness/crash/canaries.h"
 #include "harness/crash/driver.h"
+#include "harness/crash/flakey.h"
 #include "pagealloc/ways.h"
 
 namespace pagealloc::crash {
@@ -146,6 +147,57 @@ TEST(Lying, flushes_lose_what_the_correct_store_has_acknowledged) {
     Tally tally;
     while (!failure && tally.seeds < 10) failure = run_seed(experiment, tally.seeds + 1, tally);
     EXPECT_TRUE(failure) << way.name;
+  }
+}
+
+/// On a device with two tables the correct store commits ten times, the last three of them while
+/// writes are dropped. What is left then is found by another machine.
+struct Dropped {
+  std::vector<DeviceNote> notes;
+  std::uint64_t found = 0;
+};
+
+Dropped drop_writes(std::uint64_t seed, bool for_good) {
+  using enum DeviceNote::What;
+  Dropped run;
+  os::sim::SimKernel kernel({.seed = seed});
+  Options options;
+  options.kernel = &kernel;
+  const auto store = correct().make();
+  EXPECT_TRUE(store->open("/store.pa", options));
+  for (std::uint64_t number = 1; number <= 10; ++number) {
+    run.notes.push_back({submitted, number});
+    if (number == 8) {
+      os::sim::FaultRates drops;
+      drops[os::sim::Fault::lost_write] = 1;
+      kernel.set_faults(drops);
+      run.notes.push_back({drops_begin});
+    }
+    EXPECT_TRUE(store->commit(number));
+    run.notes.push_back({acknowledged, number});
+  }
+  if (!for_good) run.notes.push_back({drops_end});
+  run.notes.push_back({killed});
+  run.notes.push_back({unmounted});
+  os::sim::SimKernel another({.seed = seed, .image = kernel.cut(os::sim::Tearing::none)});
+  options.kernel = &another;
+  const auto again = correct().make();
+  EXPECT_TRUE(again->open("/store.pa", options));
+  run.found = again->last();
+  return run;
+}
+
+TEST(Flakey, drops_that_end_condemn_the_correct_store_and_drops_for_good_do_not) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const Dropped loop = drop_writes(seed, false);
+    EXPECT_LT(loop.found, 10U) << "ten were acknowledged, so the loop says that it lost some";
+    EXPECT_FALSE(bounds_of(loop.notes)) << "and that says nothing";
+    const Dropped cut = drop_writes(seed, true);
+    const auto bounds = bounds_of(cut.notes);
+    ASSERT_TRUE(bounds);
+    EXPECT_EQ(bounds->acknowledged, 7U);
+    EXPECT_GE(cut.found, bounds->acknowledged);
+    EXPECT_LE(cut.found, bounds->submitted);
   }
 }
 

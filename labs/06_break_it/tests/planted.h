@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,7 +68,7 @@ struct Family {
   std::uint64_t seeds_max = 20;  ///< the reference finds it in so many, with much to spare
   std::string_view canary = {};  ///< the store in canaries.cpp that is most like it
 };
-const std::vector<Family>& families();
+std::span<const Family> families();
 
 /// A family, a variant of it and a way, drawn.
 struct Planted {
