@@ -1,12 +1,10 @@
 """The grader's own proof: starters score nothing, the reference everything, and no wrong solution
 gets past. `./lab proof` runs it and writes docs/grader-proof.md."""
 
-import contextlib
 import os
 import pathlib
 import re
 import subprocess
-import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -153,39 +151,38 @@ def check_starter(lab, calibration_s):
     return faults
 
 
-@contextlib.contextmanager
-def load(processes):
-    """So many processes that do nothing but keep the processors busy."""
-    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
-                for _ in range(processes)]
-    try:
-        yield
-    finally:
-        for process in spinning:
-            process.kill()
-            process.wait()
+@dataclass
+class ReferenceRun:
+    """What one run of the reference has shown."""
+    seed: int
+    faults: list = field(default_factory=list)
+    checks: dict = field(default_factory=dict)  # test -> how many it made
 
 
-def check_reference(lab, times, calibration_s):
-    """Faults of the reference, run with the seeds from 1 on, the second half while twice as many
-    other processes want the processors as there are; and the checks that its tests make."""
-    faults, checks = [], {}
-    with Runner(lab, calibration_s) as runner, contextlib.ExitStack() as busy:
+def run_reference(lab, seed, calibration_s):
+    done = ReferenceRun(seed)
+    with Runner(lab, calibration_s) as runner:
         runner.take_library()
         runner.check_list()
-        for seed in range(1, times + 1):
-            if seed == times // 2 + 1:
-                busy.enter_context(load(2 * os.cpu_count()))
-            for outcome in runner.run(seed):
-                if outcome.state != "passed":
-                    text = explain.explain(outcome, lab, {}).text() \
-                        if outcome.state == "failed" else outcome.state
-                    faults.append(f"the reference loses {outcome.test.id} with seed {seed}: {text}")
-                    continue
-                before = checks.setdefault(outcome.test.id, outcome.checks)
-                if before != outcome.checks:
-                    faults.append(f"{outcome.test.id} makes {outcome.checks} checks with seed "
-                                  f"{seed} and {before} before")
+        for outcome in runner.run(seed):
+            if outcome.state == "passed":
+                done.checks[outcome.test.id] = outcome.checks
+                continue
+            text = explain.explain(outcome, lab, {}).text() if outcome.state == "failed" \
+                else outcome.state
+            done.faults.append(f"the reference loses {outcome.test.id} with seed {seed}: {text}")
+    return done
+
+
+def judge_reference(lab, runs):
+    """(faults of all runs, checks that the tests make)."""
+    faults = [fault for run in runs for fault in run.faults]
+    checks = {}
+    for run in runs:
+        for test_id, count in run.checks.items():
+            if checks.setdefault(test_id, count) != count:
+                faults.append(f"{test_id} makes {count} checks with seed {run.seed} and "
+                              f"{checks[test_id]} with another")
     for test in lab.tests:
         if test.checks and test.id in checks and test.checks != checks[test.id]:
             faults.append(f"{test.id} makes {checks[test.id]} checks, the table says {test.checks}"
@@ -260,17 +257,23 @@ def prove(lab, times=20, only=None):
     chosen = [p for folder in ("wrong", "right") for p in patches(lab, folder)
               if only in (None, p.name)]
     # Processes and no threads: a program that one has just written cannot be run while another is
-    # between its fork and its exec ("Text file busy").
-    with ProcessPoolExecutor() as pool:
-        done = list(pool.map(prove_one, [lab] * len(chosen), chosen,
-                             [calibration_s] * len(chosen)))
-    wrong = [p for p in done if p.path.parent.name == "wrong"]
-    right = [p for p in done if p.path.parent.name == "right"]
-    if only is not None:
-        return Proof(lab, [], [], {}, wrong, right, 0)
-    starter_faults = check_starter(lab, calibration_s) + check_alone(lab, calibration_s)
-    reference_faults, checks = check_reference(lab, times, calibration_s)
-    return Proof(lab, starter_faults, reference_faults, checks, wrong, right, times)
+    # between its fork and its exec ("Text file busy"). Twice as many as there are processors, so that
+    # whatever runs, the references among it, runs while others want to.
+    with ProcessPoolExecutor(2 * os.cpu_count()) as pool:
+        solutions = [pool.submit(prove_one, lab, patched, calibration_s) for patched in chosen]
+        if only is None:
+            runs = [pool.submit(run_reference, lab, seed, calibration_s)
+                    for seed in range(1, times + 1)]
+            starter_run = pool.submit(check_starter, lab, calibration_s)
+            alone_run = pool.submit(check_alone, lab, calibration_s)
+        done = [job.result() for job in solutions]
+        wrong = [p for p in done if p.path.parent.name == "wrong"]
+        right = [p for p in done if p.path.parent.name == "right"]
+        if only is not None:
+            return Proof(lab, [], [], {}, wrong, right, 0)
+        faults, checks = judge_reference(lab, [job.result() for job in runs])
+        return Proof(lab, starter_run.result() + alone_run.result(), faults, checks, wrong, right,
+                     times)
 
 
 def record(lab, checks):

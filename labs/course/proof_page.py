@@ -11,9 +11,9 @@ What a grade is worth, and what nobody has tried to prevent, is in [labs.md](lab
 
 - **Starters** compile without a warning and score 0: every test is NOT STARTED or waits for one that
   is.
-- **References** score everything, {times} times in a row with the seeds 1 to {times}, the second half
-  of them while twice as many other processes want the processors as there are. Each test makes as
-  many checks with one seed as with another.
+- **References** score everything, {times} times in a row with the seeds 1 to {times}, while twice as
+  many processes want the processors as there are. Each test makes as many checks with one seed as with
+  another.
 - **Wrong solutions** are the reference with one mistake. Each loses points through the test that is
   named beside it, and that test's text says what the sentence says. Every test catches at least one.
 - **Right solutions** do the same in another way, and keep all points.
