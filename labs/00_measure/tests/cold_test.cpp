@@ -113,7 +113,7 @@ void cold_is_what_the_device_reads(Test& t) {
   const std::string evidence = evidence_of(claim, bench, report);
   if (!t.holds(counts.pages_written == counts.pages)) {
     t.fail({.expected = fmt::format("at start() all {} pages were written", counts.pages),
-            .found = fmt::format("{} pages", *counts.pages_written),
+            .found = fmt::format("{} pages", counts.pages_written.value_or(0)),
             .cause = "the file must be filled before it is made cold",
             .function = "mended_a",
             .evidence = evidence});
@@ -122,11 +122,11 @@ void cold_is_what_the_device_reads(Test& t) {
     const char* cause =
         "what the device did not read was in the page cache: nobody dropped it after the file was "
         "filled, or it was read before start()";
-    if (*counts.device_reads > counts.pages)
+    if (counts.device_reads.value_or(0) > counts.pages)
       cause = "pages were read that the claim does not count";
     if (nothing_happened(bench)) cause = "between start() and stop() nothing was read at all";
     t.fail({.expected = fmt::format("{} reads of the device, one for each page", counts.pages),
-            .found = fmt::format("{} reads of the device", *counts.device_reads),
+            .found = fmt::format("{} reads of the device", counts.device_reads.value_or(0)),
             .cause = cause,
             .function = "mended_a",
             .evidence = evidence});
@@ -168,7 +168,7 @@ void what_is_read_was_written(Test& t) {
   const Counts counts = bench.counts(report);
   if (!t.holds(counts.pages_written == counts.pages)) {
     t.fail({.expected = fmt::format("at start() all {} pages were written", counts.pages),
-            .found = fmt::format("{} pages", *counts.pages_written),
+            .found = fmt::format("{} pages", counts.pages_written.value_or(0)),
             .cause =
                 "the file was made long and nobody wrote it; a file system knows that there is "
                 "nothing to read, and answers with zeros at the speed of memory",
@@ -189,7 +189,7 @@ void past_the_page_cache(Test& t) {
                                     "afterwards",
                                     counts.pages),
             .found = fmt::format("{} reads of the device, and {} pages in the page cache",
-                                 *counts.device_reads, counts.pages - cold),
+                                 counts.device_reads.value_or(0), counts.pages - cold),
             .cause = nothing_happened(bench)
                          ? "between start() and stop() nothing was read at all"
                          : "the claim is of reads past the page cache, and these went through it",
