@@ -29,7 +29,7 @@ struct Record {
   /// What was answered; of an entry of a ring its completion's result, once that has been taken
   /// out.
   std::int64_t result = 0;
-  bool entry = false;  ///< of a ring
+  bool entry = false;            ///< of a ring
   std::byte* address = nullptr;  ///< of munmap, madvise, msync, and of a map that was made
   int protection = 0;
 };
