@@ -12,7 +12,9 @@
 namespace pagealloc::harness::caches {
 namespace {
 
-constexpr std::uint64_t mebibyte = 1U << 20;
+// Where a control group has one mebibyte and little more, the kernel now and then finds no page to
+// give up while another program keeps the disk busy, and ends the process.
+constexpr std::uint64_t budget_bytes = 4U << 20;
 
 class Caches : public ::testing::Test {
  protected:
@@ -20,16 +22,14 @@ class Caches : public ::testing::Test {
     auto directory = ScratchDirectory::make(std::filesystem::current_path().string());
     ASSERT_TRUE(directory) << directory.error();
     directory_.emplace(std::move(*directory));
-    auto files = make_files(directory_->path(), mebibyte, 4096, progress_);
+    auto files = make_files(directory_->path(), budget_bytes, 4096, progress_);
     ASSERT_TRUE(files) << files.error();
     files_.emplace(std::move(*files));
     if (const auto cold = file().make_cold(); !cold) GTEST_SKIP() << cold.error();
   }
   const Scratch& file() const { return files_->four; }
 
-  // Where a control group has one mebibyte and little more, the kernel now and then finds no page to
-  // give up while another program keeps the disk busy, and ends the process.
-  Extent extent_{.budget_bytes = 4 * mebibyte, .rounds = 1, .all = true};
+  Extent extent_{.budget_bytes = budget_bytes, .rounds = 1, .all = true};
   Progress progress_{Bench::steps(extent_)};
   std::optional<ScratchDirectory> directory_;
   std::optional<Files> files_;
@@ -44,14 +44,14 @@ TEST_F(Caches, read_what_was_written_and_notice_what_was_not) {
   ::close(fd);
   for (const System system : systems) {
     SCOPED_TRACE(name_of(system));
-    auto reader = Reader::open(file(), options_of(system, file(), mebibyte), 2);
+    auto reader = Reader::open(file(), options_of(system, file(), budget_bytes), 2);
     if (!reader && reader.error().find("not available here") != std::string::npos) continue;
     ASSERT_TRUE(reader) << reader.error();
     EXPECT_TRUE(reader->read({{1, 2, 3}, {4, 5, 6, 8}}));
     const auto wrong = reader->read({{1, 2, 3}, {6, 7}});
     ASSERT_FALSE(wrong);
     EXPECT_NE(wrong.error().find("page 7: WRONG BYTES"), std::string::npos) << wrong.error();
-    auto alone = Reader::open(file(), options_of(system, file(), mebibyte), 1);
+    auto alone = Reader::open(file(), options_of(system, file(), budget_bytes), 1);
     ASSERT_TRUE(alone) << alone.error();
     EXPECT_TRUE(alone->read_one(9));
     EXPECT_FALSE(alone->read_one(7));
@@ -63,7 +63,7 @@ TEST_F(Caches, every_question_has_an_answer_or_a_reason) {
   const nlohmann::json all = bench.measure();
   EXPECT_FALSE(bench.wrong_bytes());
   // The rows' second half of a trace, after its first half.
-  constexpr std::uint64_t cache_pages = mebibyte / 4096;
+  constexpr std::uint64_t cache_pages = budget_bytes / 4096;
   const auto trace =
       cache::make_trace(cache::Pattern::zipfian, 4 * cache_pages, 8 * cache_pages, 1);
   const cache::Trace first(trace.begin(), trace.begin() + 4 * cache_pages);
