@@ -99,7 +99,8 @@ void check_planted(Test& t, unsigned number, const crash::Planted& planted) {
   const crash::Family& family = *planted.family;
   const Experiment experiment{
       .kind = &kind, .options = planted.way->options, .weather = family.weather};
-  const std::uint64_t first = 1 + t.random().below(1U << 20);
+  // Every 32nd seed tries each part of each write, and takes longer than all others: it comes last.
+  const std::uint64_t first = 1 + 32 * t.random().below(1U << 20);
   const std::string weather =
       family.weather ? fmt::format(", weather {}", name_of(*family.weather)) : "";
   crash::set_plan(planted.plan);
