@@ -17,7 +17,6 @@
 #include <string>
 #include <vector>
 
-#include "harness/crash/canaries.h"
 #include "labs/06_break_it/tests/planted.h"
 
 namespace {
@@ -90,26 +89,22 @@ void measure_all(std::uint64_t starts, std::size_t first) {
 
 int survive_all(std::uint64_t states) {
   int condemned = 0;
-  for (const Step step : {Step::as_it_is, Step::one_page_at_a_time, Step::each_sync_twice,
-                          Step::written_through, Step::three_runs}) {
-    for (const Way& way : ways()) {
-      if (step == Step::written_through && way.name != "pread" && way.name != "direct" &&
-          way.name != "uring") {
-        continue;
-      }
-      set_plan({.step = step});
+  for (const Right& right : rights()) {
+    for (const Way* way : ways_in(right.ways)) {
+      set_plan({.step = right.step});
       const StoreKind kind = protocol(0);
-      const Experiment experiment{.kind = &kind, .options = way.options};
+      const Experiment experiment{.kind = &kind, .options = way->options};
       Tally tally;
       std::optional<Failure> failure;
       while (!failure && tally.distinct.size() < states) {
         failure = run_seed(experiment, tally.seeds + 1, tally);
       }
-      fmt::print("right {} on {}: {} distinct media, {} seeds\n", static_cast<int>(step), way.name,
+      fmt::print("{} on {}: {} distinct media, {} seeds\n", right.what, way->name,
                  tally.distinct.size(), tally.seeds);
+      std::fflush(stdout);
       if (!failure) continue;
       ++condemned;
-      fmt::print("{}", text_of(shortest(experiment, *failure), kind, way.name));
+      fmt::print("{}", text_of(shortest(experiment, *failure), kind, way->name));
     }
   }
   return condemned;

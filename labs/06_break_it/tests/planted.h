@@ -81,6 +81,17 @@ std::vector<Planted> planted(std::uint64_t seed, std::size_t count);
 /// All that the seed might draw of a family.
 std::vector<Planted> variants_of(const Family& family);
 
+/// One that only looks like a mistake.
+struct Right {
+  Step step;
+  std::string_view ways;  ///< where it is tried
+  std::string_view what;
+  std::string_view why;  ///< it survives
+};
+std::span<const Right> rights();
+/// The ways of a list such as "pread uring".
+std::vector<const Way*> ways_in(std::string_view names);
+
 /// "in every commit", "in commits 1, 4, 7 ...".
 std::string text_of(const Plan& plan);
 
