@@ -164,9 +164,12 @@ def watch(lab, seed, only=None, everything=False):
     """Checks again whenever one of the student's files is saved, until Ctrl-C."""
     seen = None
     while True:
-        now = {name: path.stat().st_mtime_ns for name, path in student_files(lab).items()}
+        try:
+            now = {name: path.stat().st_mtime_ns for name, path in student_files(lab).items()}
+        except (Trouble, FileNotFoundError):
+            now = seen  # an editor that saves by renaming has none for a moment
         if now == seen:
-            time.sleep(0.3)
+            time.sleep(0.3)  # nothing but a person waits for it
             continue
         seen = now
         if terminal.is_terminal():

@@ -4,12 +4,13 @@ The record holds the files that were graded, word for word, the seed, and hashes
 them; ./lab grade --replay RECORD makes the grade anew and compares.
 """
 
+import dataclasses
 import datetime
 import hashlib
 import json
 import platform
 
-from course import build, check
+from course import build, check, explain
 from course.labs import ROOT, Trouble
 
 SCHEMA = "pagealloc/grade/v1"
@@ -74,9 +75,7 @@ def make(lab, files, seed, hidden=False, on_outcome=None, untrusted=False):
 def test_record(lab, outcome, explanation, hidden):
     said = None
     if explanation is not None:
-        said = {"expected": explanation.expected, "found": explanation.found,
-                "cause": explanation.cause, "look_at": explanation.look_at,
-                "again": explanation.again, "evidence": explanation.evidence}
+        said = dataclasses.asdict(explanation)
         if hidden:
             said["again"] = f"./lab check {lab.number} --seed N, with several numbers N; the seed " \
                             "of this run is not told"
@@ -97,15 +96,7 @@ def text_of(test):
         return f"not run: it needs {test['blocked_by']}"
     if test["state"] == "not_started":
         return f"NOT STARTED: {test['not_started']}"
-    said = test["explanation"]
-    lines = [f"Expected: {said['expected']}", f"Found: {said['found']}",
-             f"Likely cause: {said['cause']}"]
-    if said["look_at"]:
-        lines.append(f"Look at: {said['look_at']}")
-    lines.append(f"Just this: {said['again']}")
-    if said["evidence"]:
-        lines += ["", said["evidence"].rstrip()]
-    return "\n".join(lines)
+    return explain.Explanation(**test["explanation"]).text()
 
 
 def load(path):
