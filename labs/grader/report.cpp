@@ -87,12 +87,12 @@ void report_signals() {
   stack_t alternative{};
   alternative.ss_sp = stack.data();
   alternative.ss_size = stack.size();
-  (void)sigaltstack(&alternative, nullptr);
+  if (sigaltstack(&alternative, nullptr) < 0) std::abort();
   struct sigaction action{};
   action.sa_handler = on_signal;
   action.sa_flags = SA_ONSTACK | static_cast<int>(SA_RESETHAND);
   for (const int number : {SIGSEGV, SIGABRT, SIGFPE, SIGILL, SIGXCPU, SIGXFSZ, SIGTERM}) {
-    (void)sigaction(number, &action, nullptr);
+    if (sigaction(number, &action, nullptr) < 0) std::abort();
   }
 }
 

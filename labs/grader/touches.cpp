@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -92,7 +93,9 @@ std::size_t Touches::count() const { return touched_count; }
 
 void Touches::forget() {
   for (std::size_t t = 0; t < touched_count; ++t) {
-    (void)mprotect(reinterpret_cast<void*>(touched[t]), page_bytes, PROT_NONE);
+    // A page that has been unmapped since is nobody's to watch (ENOMEM).
+    const int result = mprotect(reinterpret_cast<void*>(touched[t]), page_bytes, PROT_NONE);
+    if (result < 0 && errno != ENOMEM) std::abort();
   }
   touched_count = 0;
 }
