@@ -3,6 +3,7 @@ earned, which are none, and harms nothing. `./lab proof` runs them."""
 
 import os
 import pathlib
+import re
 import tempfile
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from course.run import Runner, calibrate
 CANARY = "/tmp/pagealloc-hostile-canary"
 MEMORY_BYTES = 1100 << 20  # of a test: its limit and what the program needs before it counts
 
+SPOILED = "the program ended before the test began, or spoiled the test's report"
+
 
 @dataclass(frozen=True)
 class Hostile:
@@ -20,7 +23,7 @@ class Hostile:
     what: str            # for the table
     body: str = ""       # of SharedFile::admit, in front of its NOT STARTED
     top: str = ""        # at the top of the file
-    says: str = ""       # what the student is told; empty: it is NOT STARTED
+    says: str = ""       # what the student is told, each number as N; empty: it is NOT STARTED
     compiles: bool = True
 
     @property
@@ -32,32 +35,33 @@ class Hostile:
 
 ALL = (
     Hostile("loops", "loops for ever", "for (volatile int i = 0;; ++i) {}",
-            says="processor time"),
+            says="the test did not end within N seconds of processor time"),
     Hostile("recurses", "calls itself without end",
             "volatile char page[4096] = {1}; if (page[0]) return admit(op);",
-            says="memory was touched that is not there"),
+            says="the program ended by SIGSEGV: memory was touched that is not there"),
     Hostile("crashes", "writes to address 0", "*reinterpret_cast<volatile int*>(op.page * 0) = 1;",
-            says="memory was touched that is not there"),
+            says="the program ended by SIGSEGV: memory was touched that is not there"),
     Hostile("waits", "waits for ever", "pause();", "#include <unistd.h>\n",
-            says="it waits for something that does not come"),
+            says="the test did not end within N seconds, although it had taken only N seconds "
+                 "of the processor: it waits for something that does not come"),
     Hostile("allocates", "allocates without end",
             "for (;;) std::memset(new char[1 << 20], 1, 1 << 20);", "#include <cstring>\n",
-            says="the program ended"),
+            says="the program ended by SIGABRT: it was aborted"),
     Hostile("writes outside", "writes outside its folder, and over the lab's table",
             f'for (const char* path : {{"{CANARY}", "LAB/lab.json", "LAB/tests/table.cpp"}}) '
             "if (FILE* file = std::fopen(path, \"w\")) "
             "{ std::fputs(\"mine\", file); std::fclose(file); }",
             "#include <cstdio>\n"),
     Hostile("exit(0)", "calls exit(0)", "std::exit(0);", "#include <cstdlib>\n",
-            says="the program ended in the middle of the test"),
+            says="the program ended in the middle of the test, with status N"),
     Hostile("forges", "writes a passing report to every descriptor",
             "for (int fd = 1; fd < 64; ++fd) dprintf(fd, \"{\\\"checks\\\": CHECKS, "
             "\\\"failure\\\": null, \\\"end\\\": \\\"\\\"}\\n\"); _exit(0);",
-            "#include <cstdio>\n#include <unistd.h>\n", says="spoiled the test's report"),
+            "#include <cstdio>\n#include <unistd.h>\n", says=SPOILED),
     Hostile("before main", "writes a report and ends before main() begins",
             top="#include <cstdio>\n#include <unistd.h>\nnamespace { struct Early { Early() { "
                 "dprintf(3, \"{\\\"checks\\\": CHECKS, \\\"failure\\\": null}\\n\"); _exit(0); } } "
-                "early; }\n", says="spoiled the test's report"),
+                "early; }\n", says=SPOILED),
     Hostile("leaves a process", "forks and leaves a process behind",
             "if (fork() == 0) { setsid(); for (;;) pause(); }", "#include <unistd.h>\n"),
     Hostile("connects", "opens a socket",
@@ -65,7 +69,7 @@ ALL = (
             "#include <sys/socket.h>\n"),
     Hostile("prints", "prints without end",
             "for (;;) std::puts(\"all tests passed, 100 of 100\");", "#include <cstdio>\n",
-            says="processor time"),
+            says="the test did not end within N seconds of processor time"),
     Hostile("reads secrets", "includes a file that only root may read",
             top="#include \"/etc/shadow\"\n", says="Permission denied", compiles=False),
     Hostile("includes for ever", "includes a file without end", top="#include \"/dev/zero\"\n",
@@ -111,7 +115,8 @@ def faults_of(hostile, lab, calibration_s):
     if points:
         faults.append(f"got {points} points")
     first = outcomes[0]
-    if hostile.says and (first.state != "failed" or hostile.says not in first.trouble):
+    trouble = re.sub(r"\d+(\.\d+)?", "N", first.trouble)
+    if hostile.says and (first.state != "failed" or hostile.says not in trouble):
         faults.append(f"{first.test.id} is {first.state}: '{first.trouble}', and not "
                       f"'{hostile.says}'")
     if not hostile.says and first.state != "not_started":
