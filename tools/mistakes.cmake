@@ -2,10 +2,10 @@
 # patch that does not apply any more fails the build. Once is enough, in a plain debug build; a
 # sanitizer would stop some of them for its own reasons.
 #
-# pagealloc_mistakes(PREFIX FOLDER SOURCES...): for each patch of the folder a program and a test
-# PREFIX_<name>, of the sources that are given and the patched one; the test's argument is the patch.
-# Of the sources given, the one that is patched is left out. Sets PREFIX_targets.
-function(pagealloc_mistakes prefix folder)
+# pagealloc_mistakes(PREFIX FOLDER OBJECTS): for each patch of the folder a program and a test
+# PREFIX_<name>, of the patched source and what the object library OBJECTS has, the unpatched source
+# left out; the test's argument is the patch. Sets PREFIX_targets.
+function(pagealloc_mistakes prefix folder objects)
   set(targets "")
   if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
     find_program(PATCH patch REQUIRED)
@@ -20,9 +20,10 @@ function(pagealloc_mistakes prefix folder)
         COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/wrong
         COMMAND ${PATCH} --quiet --fuzz=0 --output=${wrong} ${source} ${patch}
         DEPENDS ${patch} ${source} VERBATIM)
-      set(others ${ARGN})
-      list(REMOVE_ITEM others ${source})
-      add_executable(${prefix}_${name} ${others} ${wrong})
+      get_filename_component(unpatched ${source} NAME)
+      string(REPLACE "." "\\." unpatched ${unpatched})
+      add_executable(${prefix}_${name} ${wrong}
+        $<FILTER:$<TARGET_OBJECTS:${objects}>,EXCLUDE,/${unpatched}\\.o$>)
       add_test(NAME ${prefix}_${name} COMMAND ${prefix}_${name} ${patch})
       list(APPEND targets ${prefix}_${name})
     endforeach()

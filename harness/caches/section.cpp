@@ -70,7 +70,9 @@ Section measure(const Plan& plan, const std::string& recorded) {
       section.wrong_bytes = bench.wrong_bytes();
     }
   }
-  auto policies = compare_policies(recorded);
+  // What the filter leaves out may be somebody's exercise, not written yet.
+  auto policies = wanted(plan) ? compare_policies(recorded)
+                               : nlohmann::json{{"traces", nlohmann::json::array()}};
   if (policies) section.document["policies"] = std::move(*policies);
   if (!policies && section.document["reason"] == "") section.document["reason"] = policies.error();
   return section;

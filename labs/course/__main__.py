@@ -121,6 +121,21 @@ def add_for_teachers(add):
     command.add_argument("--check", action="store_true",
                          help="compare docs/grader-proof.md with what comes out, and write nothing")
 
+    command = add("costs", run_costs, "what grading costs here, in seconds and memory",
+                  "examples:\n  ./lab costs --submissions 30     every lab: half an hour\n"
+                  "  ./lab costs 01 --submissions 200")
+    command.add_argument("lab", nargs="*", help="all labs if none is named")
+    command.add_argument("--submissions", type=int, default=30, metavar="N",
+                         help="graded for each lab: starter, reference, right and wrong ones")
+
+
+def run_costs(options):
+    from course import costs
+    if options.submissions < 1:
+        raise Trouble("--submissions wants a number from 1 on")
+    return costs.costs([labs.find(each) for each in options.lab] or labs.all_labs(),
+                       options.submissions)
+
 
 def run_bench(options):
     from course import bench  # needs matplotlib
@@ -151,7 +166,7 @@ def run_starters(options):
 
 
 def run_proof(options):
-    from course import hostile, proof, proof_page
+    from course import hostile, proof, proof_export, proof_page
     proofs = []
     for lab in [labs.find(each) for each in options.lab] or labs.all_labs():
         if options.record:  # whatever the table says now
@@ -166,7 +181,7 @@ def run_proof(options):
     faults = [fault for each in proofs for fault in each.faults]
     if options.lab:
         return 1 if faults else 0
-    faults += hostile.run_all()
+    faults += hostile.run_all() + proof_export.faults_of_all()
     for fault in faults:
         print(f"FAULT {fault}")
     text = proof_page.page(proofs, hostile.ALL)

@@ -3,7 +3,7 @@
 import pathlib
 import time
 
-from course import build, explain, progress, terminal
+from course import build, explain, labs, progress, terminal
 from course.labs import Trouble
 from course.run import Runner
 
@@ -25,9 +25,18 @@ def sources_of(files):
 
 
 def prepare(lab):
-    """The first time this takes a minute or two, and says so."""
+    """The first time this takes minutes, and says so."""
+    said = []
+
     def show(line):
-        if line.startswith("["):
+        if not line.startswith("["):
+            return
+        if not terminal.is_terminal():
+            if not said:
+                print("Building what the tests need: minutes the first time, seconds later.",
+                      flush=True)
+            said.append(line)
+        else:
             terminal.status(f"Building what the tests need {line.split(']')[0]}]  "
                             "(the first time only)")
     build.prepare(lab, show)
@@ -102,10 +111,23 @@ def what_next(lab, outcomes):
     waiting = next((each for each in outcomes if each.state == "not_started"), None)
     if waiting is not None:
         task = lab.task(waiting.test.task)
+        other = labs.owner_of(waiting.not_started, lab)
+        if other is not None:
+            return (f"{waiting.test.id} has led to {waiting.not_started}, which lab {other.number} is "
+                    f"about. No test of lab {lab.number} comes there when your code is right: what "
+                    "has it let through that it must refuse?")
         return f"task {task.number}, write {waiting.not_started}; labs/{lab.name}/README.md " \
                "says what it must keep"
-    bench = f"./lab bench {lab.number}, " if lab.bench else ""
-    return f"all of it. {bench}./lab reveal {lab.number}, then ./lab next"
+    if not progress.passed(lab):
+        return f"./lab check {lab.number}, to see all of it"
+    steps = []
+    if lab.bench and not labs.unwritten():
+        steps.append(f"./lab bench {lab.number}")
+    if lab.predictions:
+        steps.append(f"./lab predict {lab.number} (what came out)")
+    if all((build.ROOT / file.reference).exists() for file in lab.files):
+        steps.append(f"./lab reveal {lab.number}")
+    return f"that was all of lab {lab.number}. " + ", ".join([*steps, "./lab next"])
 
 
 def check(lab, seed, only=None, everything=False):

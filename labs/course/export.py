@@ -21,7 +21,8 @@ from course.labs import ROOT, Trouble
 # Not for students: answers, the grader's proof, rules for those who change the product itself.
 LEFT_OUT = re.compile(
     r"labs/[^/]+/(wrong|right|hostile)/|labs/[^/]+/instructor\.md$|labs/(student|autograder)/|"
-    r"labs/course/(tests/.*|(proof|proof_page|hostile|export)\.py)$|docs/(grader-proof|teaching)\.md$|docs/trials/|"
+    r"labs/course/(tests/.*|(proof|proof_page|proof_export|costs|hostile|export)\.py)$|"
+    r"docs/(grader-proof|teaching)\.md$|docs/trials/|"
     r".*/wrong/.*\.patch$|\.ci/|tools/tidy\.py$|\.clang-tidy$")
 RUN_OF_LINES = 3     # so many lines of a reference in a row are a leak
 LINE_CHARACTERS = 12  # and shorter ones say nothing

@@ -112,6 +112,29 @@ def all_labs(root=ROOT):
     return [load(table) for table in sorted(root.glob("labs/[0-9][0-9]_*/lab.json"))]
 
 
+def given():
+    """Numbers of the labs whose references a student's repository was made with."""
+    note = ROOT / "labs" / "export.json"
+    return set(json.loads(note.read_text(encoding="utf-8"))["given"]) if note.exists() else set()
+
+
+def unwritten(labs=None):
+    """(lab, file) of what the engine is compiled from and somebody has still to write. The engine's
+    own sources stand for what is not among a student's labs."""
+    return [(lab, file) for lab in labs or all_labs() for file in lab.files
+            if file.reference.startswith(("pagealloc/", "impl_"))
+            and not (ROOT / file.reference).exists()
+            and "labs::not_started(" in (lab.folder / file.name).read_text(encoding="utf-8")]
+
+
+def owner_of(function, but):
+    """The lab among whose tasks is this function, and that is not the lab `but`; None: there is
+    none."""
+    if any(function in task.functions for task in but.tasks):
+        return None
+    return next((lab for lab in all_labs() for task in lab.tasks if function in task.functions), None)
+
+
 def find(number):
     """By its number, "1" or "01", or its folder's name."""
     labs = all_labs()

@@ -18,6 +18,8 @@ What a grade is worth, and what nobody has tried to prevent, is in [labs.md](lab
   named beside it, and that test's text says what the sentence says. Every test catches at least one.
 - **Right solutions** do the same in another way, and keep all points.
 - **Hostile submissions** get what they have earned, which is nothing, and change nothing.
+- **A student's repository** with nothing given builds by itself and grades each of its starters to 0,
+  without a warning; no reference is in its files or in its history.
 
 | lab | tests | points | wrong solutions | right ones |
 |---|---|---|---|---|

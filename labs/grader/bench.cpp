@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 
 #include "harness/crash/timeline.h"
 
@@ -30,15 +29,6 @@ constexpr std::size_t calls_max = 20'000;  // no test needs a tenth of it
 }
 
 }  // namespace
-
-std::vector<std::byte> pattern(PageId page, std::uint64_t version, std::size_t bytes) {
-  std::vector<std::byte> words(bytes);
-  for (std::size_t i = 0; i + sizeof(std::uint64_t) <= bytes; i += sizeof(std::uint64_t)) {
-    const std::uint64_t word = ((page << 20 ^ version) + i + 1) * 0x9E3779B97F4A7C15ULL;
-    std::memcpy(words.data() + i, &word, sizeof word);
-  }
-  return words;
-}
 
 os::sim::FileImage file_of(std::uint64_t pages, std::size_t page_bytes) {
   os::sim::FileImage file;

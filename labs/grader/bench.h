@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "labs/grader/grader.h"
+#include "pagealloc/conformance/pattern.h"
 #include "pagealloc/conformance/test_kernel.h"
 #include "pagealloc/error.h"
 #include "pagealloc/options.h"
@@ -20,9 +21,8 @@ namespace pagealloc::labs {
 
 inline constexpr const char* bench_path = "/d/pages.pa";
 
-/// The bytes of page `page` in its `version`th form: words that differ from page to page, from
-/// version to version and from word to word.
-std::vector<std::byte> pattern(PageId page, std::uint64_t version, std::size_t bytes = 4096);
+using conformance::pattern;
+
 /// `pages` pages of version 0, all allocated.
 os::sim::FileImage file_of(std::uint64_t pages, std::size_t page_bytes = 4096);
 

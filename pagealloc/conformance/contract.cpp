@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "pagealloc/conformance/mutant.h"
+#include "pagealloc/conformance/pattern.h"
 
 namespace pagealloc::conformance {
 
@@ -68,13 +69,7 @@ std::unique_ptr<PageFile> Contract::open_filled(std::uint64_t pages, const Optio
 }
 
 std::vector<std::byte> Contract::pattern(PageId page, unsigned version) const {
-  std::vector<std::byte> bytes(options_.page_bytes);
-  std::uint64_t word = (page + 1) * 0x9E3779B97F4A7C15ULL + version * 0xD1B54A32D192ED03ULL;
-  for (std::size_t i = 0; i + sizeof word <= bytes.size(); i += sizeof word) {
-    word = word * 6364136223846793005ULL + 1442695040888963407ULL;
-    std::memcpy(bytes.data() + i, &word, sizeof word);
-  }
-  return bytes;
+  return conformance::pattern(page, version, options_.page_bytes);
 }
 
 std::vector<std::byte> Contract::raw_page(PageId page) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "pagealloc/os/sim/ring.h"
+
 namespace pagealloc::labs {
 
 using os::sim::Event;
@@ -13,25 +15,6 @@ using os::sim::SimKernel;
 namespace {
 
 constexpr std::uint64_t page_bytes = 4096;
-
-std::string_view kind_of(std::int64_t opcode) {
-  switch (opcode) {
-    case IORING_OP_READ:
-    case IORING_OP_READ_FIXED:
-    case IORING_OP_READV:
-      return "ring read";
-    case IORING_OP_WRITE:
-    case IORING_OP_WRITE_FIXED:
-    case IORING_OP_WRITEV:
-      return "ring write";
-    case IORING_OP_FSYNC:
-      return "ring fsync";
-    case IORING_OP_FALLOCATE:
-      return "ring fallocate";
-    default:
-      return "ring operation";
-  }
-}
 
 /// The beginnings, +1, and the ends, -1, by time; ends first where they meet.
 std::multimap<std::uint64_t, int> changes_of(std::span<const Interval> intervals) {
@@ -67,7 +50,8 @@ std::vector<Interval> entries(SimKernel& sim, std::size_t from) {
     const std::string_view what(event.what);
     const PageId page = event.offset / page_bytes;
     if (what == "issued") {
-      found.push_back({kind_of(event.result), page, event.begun_ns});
+      found.push_back(
+          {os::sim::event_of(static_cast<unsigned>(event.result)), page, event.begun_ns});
       continue;
     }
     const auto issued = std::ranges::find_if(found, [&](const Interval& each) {

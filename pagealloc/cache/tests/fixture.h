@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "pagealloc/conformance/pattern.h"
 #include "pagealloc/open.h"
 #include "pagealloc/os/sim/kernel.h"
 
@@ -62,12 +63,7 @@ class Cached : public ::testing::Test {
   }
 
   static std::vector<std::byte> contents(PageId page, std::uint64_t version) {
-    std::vector<std::byte> bytes(page_bytes);
-    for (std::size_t i = 0; i < bytes.size(); i += sizeof(std::uint64_t)) {
-      const std::uint64_t word = ((page << 20 ^ version) + i + 1) * 0x9E3779B97F4A7C15ULL;
-      std::memcpy(bytes.data() + i, &word, sizeof word);
-    }
-    return bytes;
+    return conformance::pattern(page, version, page_bytes);
   }
 
   static void expect_page(PageFile& file, PageId page, std::uint64_t version) {

@@ -57,8 +57,8 @@ int SimRing::enter(unsigned wait_for) noexcept {
   queue_.clear();
   constexpr std::uint64_t call_ns = 300;  // also of one that waits for nothing, or it never would
   kernel_.scheduler_.sleep(call_ns);
-  const std::size_t wanted = std::min<std::size_t>(wait_for, completions_.size() + under_way_);
-  kernel_.scheduler_.wait_until([&] { return completions_.size() >= wanted; });
+  // As the kernel does: who waits for more than can come waits for ever, which is a deadlock here.
+  kernel_.scheduler_.wait_until([&] { return completions_.size() >= wait_for; });
   return inside.result(submitted);
 }
 
@@ -77,9 +77,7 @@ unsigned SimRing::drain(std::span<io_uring_cqe> done) noexcept {
   return drained;
 }
 
-namespace {
-
-const char* name_of(unsigned opcode) {
+const char* event_of(unsigned opcode) noexcept {
   switch (opcode) {
     case IORING_OP_READ:
     case IORING_OP_READ_FIXED:
@@ -97,6 +95,8 @@ const char* name_of(unsigned opcode) {
       return "ring operation";
   }
 }
+
+namespace {
 
 bool writes(const io_uring_sqe& sqe) {
   return sqe.opcode == IORING_OP_WRITE || sqe.opcode == IORING_OP_WRITE_FIXED ||
@@ -170,7 +170,7 @@ void SimRing::sync_after_write(const EntryPtr& entry, std::int64_t moved) {
 void SimRing::complete(const EntryPtr& entry, std::int64_t result) {
   --under_way_;
   completions_.push_back({entry, static_cast<std::int32_t>(result)});
-  note(name_of(entry->sqe.opcode), *entry, result);
+  note(event_of(entry->sqe.opcode), *entry, result);
   kernel_.maybe_cut();
 }
 

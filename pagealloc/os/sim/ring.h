@@ -11,6 +11,9 @@
 
 namespace pagealloc::os::sim {
 
+/// What an operation's end is called in the trace: "ring read", "ring write", ... Thread safe.
+const char* event_of(unsigned opcode) noexcept;
+
 class SimRing final : public Ring {
  public:
   SimRing(SimKernel& kernel, unsigned entries, unsigned flags)

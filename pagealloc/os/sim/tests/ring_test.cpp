@@ -72,6 +72,19 @@ TEST(Ring, memory_of_an_operation_under_way_is_not_the_callers) {
   EXPECT_EQ(bytes[0], std::byte{'2'}) << "what the memory held when the device took it";
 }
 
+/// Linux would wait for ever.
+TEST(Ring, waiting_for_more_than_can_come_is_a_deadlock) {
+  SimKernel kernel(Machine{});
+  const int fd = kernel.open(path, O_RDWR | O_CREAT, 0600);
+  auto ring = kernel.io_uring_setup(8, 0);
+  ASSERT_TRUE(ring);
+  ASSERT_EQ((*ring)->enable(), 0);
+  std::array<std::byte, 512> bytes{};
+  (void)fill_entry(**ring, IORING_OP_WRITE, fd, bytes);
+  EXPECT_DEATH((void)(*ring)->enter(2), "deadlock");
+  EXPECT_EQ((*ring)->enter(1), 1) << "as many as come";
+}
+
 TEST(Ring, writes_through_when_the_file_does) {
   SimKernel kernel(Machine{});
   const int fd = kernel.open(path, O_RDWR | O_CREAT | O_DSYNC, 0600);
