@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 
-from course import check, grade, guide, labs
+from course import build, check, grade, guide, labs
 from course.labs import Trouble
 
 
@@ -45,9 +45,12 @@ def parser():
     command.add_argument("task", nargs="?", type=int)
     command.add_argument("--again", action="store_true", help="those that you have read")
 
-    command = add("predict", lambda options: guide.predict(labs.find(options.lab)),
-                  "write down what you expect before you measure")
+    command = add("predict", lambda options: guide.predict(labs.find(options.lab), options.again),
+                  "write down what you expect before you measure; after a pass, what came out",
+                  "examples:\n  ./lab predict 01       asks what is not answered yet, number by number\n"
+                  "  ./lab predict 01 P3    asks this one again; the first answer is kept, too")
     command.add_argument("lab")
+    command.add_argument("again", nargs="?", metavar="PREDICTION", help="one to answer again")
 
     command = add("reset", lambda options: guide.reset(labs.find(options.lab), options.yes),
                   "put the starter back; your files are kept in .lab/")
@@ -90,6 +93,13 @@ def parser():
                          help="compile what measures, and measure nothing")
     command.add_argument("--record", action="store_true",
                          help="measure the reference, and keep its figures in labs/")
+
+    # For other commands of ./lab: nothing for people, so the help has nothing of it.
+    command = commands.add_parser("written")
+    command.add_argument("program")
+    command.add_argument("folder", nargs="+")
+    command.set_defaults(function=lambda options: labs.require_written(options.program,
+                                                                       *options.folder))
 
     if importlib.util.find_spec("course.proof"):
         add_for_teachers(add)
@@ -212,6 +222,9 @@ def main():
     except Trouble as trouble:
         print(f"lab: {trouble}", file=sys.stderr)
         return 2
+    except build.CompileError as error:
+        check.show_compile_error(error)
+        return 1
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

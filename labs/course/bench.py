@@ -8,13 +8,14 @@ machine, where there is no fio and no luck, the figures themselves.
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 
-from course import build, check, guide, record, terminal
+from course import build, check, guide, labs, record, run, terminal
 from course.labs import ROOT, Trouble
 
 PROGRAM = "pagealloc_bench"
@@ -82,9 +83,8 @@ def measure(program, lab, simulated, folder, untrusted):
     done = subprocess.run(command, stdout=subprocess.DEVNULL, text=True, check=False,
                           stderr=subprocess.PIPE if not sys.stdout.isatty() else None)
     path = pathlib.Path(folder) / "results.json"
-    if done.returncode == 77:
-        raise Trouble(f"lab {lab.number} has functions that are NOT STARTED; what is measured needs "
-                      "all of them")
+    if done.returncode == run.NOT_STARTED:
+        raise Trouble(not_started(lab, done.stderr or ""))
     if done.returncode != 0 or not path.exists():
         said = (done.stderr or "").strip().splitlines()
         raise Trouble(f"the measurement failed (status {done.returncode})"
@@ -93,12 +93,24 @@ def measure(program, lab, simulated, folder, untrusted):
         return json.load(file)
 
 
+def not_started(lab, said):
+    """Which function was missing, and whose it is, by what the harness has said."""
+    match = re.search(r"NOT STARTED: (\S+)", said)
+    if not match:  # it stands on the terminal already
+        return f"the measurement of lab {lab.number} came to a function that is NOT STARTED"
+    other = labs.owner_of(match.group(1), lab)
+    return (f"the measurement of lab {lab.number} came to {match.group(1)}"
+            + (f", which lab {other.number} is about" if other else "") + ": it is NOT STARTED")
+
+
 def recorded(lab, simulated):
     """The reference's rows, by name; and on which machine they were made."""
     try:
         with open(lab.folder / "bench.json", encoding="utf-8") as file:
-            part = json.load(file)["simulated" if simulated else "real"]
+            part = json.load(file).get("simulated" if simulated else "real")
     except FileNotFoundError:
+        part = None
+    if part is None:
         return {}, ""
     return ({name: Row(name, *values) for name, values in part["rows"].items()},
             part["machine"])
@@ -159,6 +171,8 @@ def bench(lab, options):
     out = pathlib.Path(options.out).absolute() if options.out else \
         ROOT / ".lab" / "bench" / lab.number
     out.mkdir(parents=True, exist_ok=True)
+    print("Building what measures: minutes the first time. Then it measures for a minute or two.",
+          flush=True)
     build.make([PROGRAM], folder=build.RELEASE,
                on_output=lambda line: terminal.status(f"Building what measures {line[:40].strip()}"))
     build.make(["labs_sandbox"])

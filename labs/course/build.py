@@ -8,6 +8,7 @@ functions. Starters, submissions, wrong and hostile solutions all come this way.
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -37,7 +38,10 @@ def make(targets, on_output=None, folder=BUILD):
         if on_output:
             on_output(line)
     if process.wait() != 0:
-        raise Trouble("the build failed:\n" + "".join(output[-60:]))
+        said = "".join(output[-60:])
+        if "undefined reference to" in said:  # in a student's repository the library has his files
+            raise CompileError(explain_linker(said))
+        raise Trouble("the build failed:\n" + said)
 
 
 def prepare(lab, on_output=None):
@@ -135,9 +139,14 @@ def link(target, objects, output, untrusted=False, folder=BUILD):
 
 
 def explain_linker(text):
-    if "multiple definition of" in text:
-        return ("a function of the starter is missing, or one is there that is not in the starter: "
-                "your files must define exactly the functions that the starter has.\n" + text)
+    rule = "your files must define exactly the functions that the starter has"
+    missing = sorted(set(re.findall(r"undefined reference to [`']([^`']+)'", text)))
+    if missing:
+        return f"a function of the starter is missing, {' and '.join(missing)}: {rule}"
+    twice = sorted(set(re.findall(r"multiple definition of [`']([^`']+)'", text)))
+    if twice:
+        return (f"{' and '.join(twice)} is there twice: a function of the starter is missing, or one "
+                f"is there that is not in the starter; {rule}")
     return text
 
 

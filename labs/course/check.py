@@ -121,7 +121,7 @@ def what_next(lab, outcomes):
     if not progress.passed(lab):
         return f"./lab check {lab.number}, to see all of it"
     steps = []
-    if lab.bench and not labs.unwritten():
+    if lab.bench:
         steps.append(f"./lab bench {lab.number}")
     if lab.predictions:
         steps.append(f"./lab predict {lab.number} (what came out)")

@@ -10,7 +10,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 
-from course import check, labs, proof, starter, terminal
+from course import check, proof, starter, terminal
 from course.labs import ROOT, Trouble
 
 

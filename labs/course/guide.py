@@ -1,6 +1,7 @@
 """What leads a student on: next, hint, show, predict, reset, reveal."""
 
 import json
+import math
 import re
 
 from course import check, labs, progress, starter, terminal
@@ -13,7 +14,7 @@ def summary(lab):
     """(state for people, best points)."""
     best = progress.of(lab).get("best")
     if best is None:
-        return "not begun", 0
+        return ("given" if lab.number in labs.given() else "not begun"), 0
     return ("passed" if best >= lab.points else f"{best} of {lab.points}"), best
 
 
@@ -47,22 +48,24 @@ def show(lab):
 
 
 def first_open():
-    """The first lab that is not passed; None: all are."""
-    return next((lab for lab in labs.all_labs() if not progress.passed(lab)), None)
+    """The first lab that is neither passed nor given; None: there is none."""
+    given = labs.given()
+    return next((lab for lab in labs.all_labs()
+                 if not progress.passed(lab) and lab.number not in given), None)
 
 
 def next_step():
     lab = first_open()
     if lab is None:
         show_all()
-        print("\nAll of it is passed.")
+        print("\nThat was all of it.")
         return 0
     record = progress.of(lab)
     begun = record.get("points", 0) > 0
     print(terminal.paint(f"Lab {lab.number}  {lab.title}", "bold"))
     if not begun:
         steps = [f"read labs/{lab.name}/README.md"]
-        if lab.predictions and not predictions_of(lab):
+        if any(question["id"] not in predictions_of(lab) for question in lab.predictions):
             steps.append(f"./lab predict {lab.number}    write down what you expect, first")
         task = lab.tasks[0]
         steps.append(f"task 1: {task.what} ({task.functions[0]} in labs/{lab.name}/"
@@ -97,16 +100,21 @@ def hints_of(lab):
 
 
 def task_to_hint(lab):
-    """Where the student is: the first task whose tests have not all passed, in the last check."""
+    """Where the student is: the first task whose tests have not all passed, in the last check; None:
+    all have."""
     passed = set(progress.of(lab).get("passed_tests", ()))
     for task in lab.tasks:
         if any(test.id not in passed for test in lab.tests if test.task == task.number):
             return task.number
-    return lab.tasks[-1].number
+    return None
 
 
 def hint(lab, task_number, again):
     number = task_number or task_to_hint(lab)
+    if number is None:
+        print(f"Lab {lab.number} is passed; ./lab hint {lab.number} TASK shows a task's hints all the "
+              "same.")
+        return 0
     task = lab.task(number)
     hints = hints_of(lab)[number]
     used = progress.of(lab).get("hints", {})
@@ -141,40 +149,59 @@ def predictions_of(lab):
         return {}
 
 
-def predict(lab):
-    """Asks what is not answered yet. An answer stands: what was measured afterwards changes none."""
+def predict(lab, again=None):
+    """Asks what is not answered yet, and `again` once more. Once the lab is passed, it tells what came
+    out."""
     if not lab.predictions:
         print(f"Lab {lab.number} asks for no predictions.")
         return 0
+    if again is not None and again not in {question["id"] for question in lab.predictions}:
+        raise Trouble(f"lab {lab.number} has no prediction {again} "
+                      f"({lab.predictions[0]['id']} to {lab.predictions[-1]['id']})")
     answers = predictions_of(lab)
+    passed = progress.passed(lab)
     for question in lab.predictions:
-        if question["id"] in answers:
-            print(f"{question['id']}  {question['question']}\n    you said: "
-                  f"{answers[question['id']]} {question['unit']}")
-            continue
-        print(f"{terminal.paint(question['id'], 'bold')}  {question['question']}")
+        name = question["id"]
+        if name not in answers or name == again:
+            number = ask(question)
+            if number is None:
+                return 0
+            if name in answers:  # what was said first is not forgotten
+                answers.setdefault("before", {}).setdefault(name, []).append(answers[name])
+            answers[name] = number
+            predictions_file(lab).write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
+        else:
+            print(f"{terminal.paint(name, 'bold')}  {question['question']}")
+            print(f"    you said: {answers[name]:g} {question['unit']}")
+        if passed and "found" in question:
+            print(terminal.labelled("came out", question["found"]))
+    print(f"\nThey stand in labs/{lab.name}/predictions.json; ./lab predict {lab.number} "
+          f"{lab.predictions[0]['id']} asks one again.")
+    if not passed:
+        print(f"When lab {lab.number} is passed, ./lab predict {lab.number} tells what came out.")
+    return 0
+
+
+def ask(question):
+    """A number; None: there is nobody who answers."""
+    print(f"{terminal.paint(question['id'], 'bold')}  {question['question']}")
+    while True:
         try:
-            answer = input(f"    {question['unit']}: ").strip()
+            number = parse_number(input(f"    {question['unit']}: ").strip())
         except EOFError:
             print()
-            return 0
-        number = parse_number(answer)
-        if number is None:
-            print("    no number; asked again next time")
-            continue
-        answers[question["id"]] = number
-        predictions_file(lab).write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
-    how = f"./lab bench {lab.number} draws them beside what is measured" if lab.bench else \
-        "the handout says how to measure"
-    print(f"\nThey stand in labs/{lab.name}/predictions.json; {how}.")
-    return 0
+            return None
+        if number is not None:
+            return number
+        print("    a number, please, such as 12 or 0.5")
 
 
 def parse_number(text):
     try:
-        return float(text.replace(",", "."))
+        number = float(text.replace(",", "."))
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 # --- Beginning again, and the end ---------------------------------------------------------------

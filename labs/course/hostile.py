@@ -7,7 +7,7 @@ import re
 import tempfile
 from dataclasses import dataclass
 
-from course import build, check, labs, record, starter
+from course import build, labs, record, starter
 from course.labs import ROOT
 from course.run import Runner, calibrate
 

@@ -118,13 +118,21 @@ def given():
     return set(json.loads(note.read_text(encoding="utf-8"))["given"]) if note.exists() else set()
 
 
-def unwritten(labs=None):
-    """(lab, file) of what the engine is compiled from and somebody has still to write. The engine's
-    own sources stand for what is not among a student's labs."""
-    return [(lab, file) for lab in labs or all_labs() for file in lab.files
-            if file.reference.startswith(("pagealloc/", "impl_"))
-            and not (ROOT / file.reference).exists()
+def unwritten(*folders):
+    """(lab, file) of those that a student's repository is compiled from in place of what these folders
+    lack, and that somebody has still to write."""
+    return [(lab, file) for lab in all_labs() for file in lab.files
+            if file.reference.startswith(folders) and not (ROOT / file.reference).exists()
             and "labs::not_started(" in (lab.folder / file.name).read_text(encoding="utf-8")]
+
+
+def require_written(program, *folders):
+    missing = unwritten(*folders)
+    if missing:
+        wanted = sorted({lab.number for lab, _ in missing})
+        raise Trouble(f"{program} needs what {'lab' if len(wanted) == 1 else 'labs'} "
+                      f"{', '.join(wanted)} will make (NOT STARTED: "
+                      + ", ".join(f"labs/{lab.name}/{file.name}" for lab, file in missing) + ")")
 
 
 def owner_of(function, but):

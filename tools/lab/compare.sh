@@ -30,6 +30,7 @@ cmd_compare() {
 
   require_proc
   ensure build compare
+  if [[ "$*" != *--filter* ]]; then require_written './lab compare' pagealloc/ impl_; fi
   # Only what measures: the tests take longer to compile than everything else.
   build_preset release bin/pagealloc_bench
   if [[ $list ]]; then "$bench" "$@"; return; fi

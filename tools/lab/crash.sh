@@ -4,6 +4,7 @@
 # crash [OPTIONS of pagealloc_crash]
 cmd_crash() {
   ensure build
+  if [[ ${1:-} != --demo ]]; then require_written './lab crash' harness/crash/; fi
   build_preset release pagealloc_crash
   exec "$root/build/release/bin/pagealloc_crash" "$@"
 }

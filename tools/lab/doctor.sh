@@ -2,7 +2,8 @@
 # ./lab doctor: every check as a line (or as JSON), then whether the main job can run.
 
 json=''
-blocked=0     # checks that fail and without which compare cannot run
+blocked=()    # checks that fail and without which compare cannot run
+unbuilt=''    # set: one of them is needed for building, without which nothing can run
 check_json=() # one object a check
 
 json_string() {
@@ -16,7 +17,7 @@ json_string() {
 # report NAME STATUS REQUIRED DETAIL CURE
 report() {
   local name=$1 status=$2 required=$3 detail=$4 cure=$5
-  if [[ $status == missing && $required == true ]]; then blocked=$((blocked + 1)); fi
+  if [[ $status == missing && $required == true ]]; then blocked+=("$name"); fi
   if [[ $json ]]; then
     check_json+=("{\"name\": $(json_string "$name"), \"status\": $(json_string "$status"),$(
       ) \"required\": $required, \"detail\": $(json_string "$detail"),$(
@@ -27,6 +28,7 @@ report() {
     ok) printf '  %-20s %sok%s       %s\n' "$name" "$green" "$plain" "$detail" ;;
     missing)
       printf '  %-20s %smissing%s  %s%s\n' "$name" "$red" "$plain" "$detail" "${cure:+: $cure}" ;;
+    unknown) printf '  %-20s %snot tried%s: %s\n' "$name" "$yellow" "$plain" "$detail" ;;
     *)
       printf '  %-20s %snot available here%s: %s\n' "$name" "$yellow" "$plain" "$detail" ;;
   esac
@@ -43,6 +45,7 @@ check() {
   case $result in
     0) report "$name" ok "$required" "$found" '' ;;
     1) report "$name" missing "$required" "$found" "$cure" ;;
+    "$not_tried") report "$name" unknown "$required" "$found" '' ;;
     *) report "$name" unavailable "$required" "$found" '' ;;
   esac
 }
@@ -54,6 +57,7 @@ check_packages() {
     if "probe_$kind" "$what"; then
       report "$package" ok "$required" "$found" ''
     else
+      if [[ $group == build ]]; then unbuilt=yes; fi
       if [[ $package == g++ ]] && have g++; then package=g++-12; fi
       report "$package" missing "$required" "$found" "$(install_command "$package")"
     fi
@@ -82,23 +86,25 @@ check_disk() {
 
 conclude() {
   missing_packages build compare
-  local packages="${missing[*]}" by_hand=''
+  local packages="${missing[*]}" by_hand='' names
   if [[ $packages ]]; then by_hand=$(install_command "${missing[@]}"); fi
   if [[ $json ]]; then
     local IFS=,
     printf '{"ready": %s, "install": %s, "checks": [%s]}\n' \
-      "$( ((blocked == 0)) && echo true || echo false)" "$(json_string "$by_hand")" \
+      "$( ((${#blocked[@]} == 0)) && echo true || echo false)" "$(json_string "$by_hand")" \
       "${check_json[*]}"
-  elif ((blocked == 0)); then
+  elif ((${#blocked[@]} == 0)); then
     say "Ready: ./lab compare"
   else
-    say "Not ready: $blocked of what is marked missing above is needed."
+    if [[ ! $unbuilt ]]; then say 'Ready to build: ./lab build, ./lab check and what else compiles'; fi
+    names=$(printf ', %s' "${blocked[@]}")
+    say "Not ready: ./lab compare needs ${names:2}"
     if [[ $by_hand ]]; then
       if ((EUID == 0)) || have sudo; then say './lab compare installs the packages; by hand:'; fi
       say "  $by_hand"
     fi
   fi
-  ((blocked == 0))
+  ((${#blocked[@]} == 0))
 }
 
 cmd_doctor() {

@@ -1,10 +1,12 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names are shared between these files
 # What the machine itself can do. Each probe tries the thing where it can be tried, because
 # containers refuse what the kernel's version promises. A probe sets `found` and returns
-# 0: it works; 1: missing, and `cure` is the command that helps; 2: not available here.
+# 0: it works; 1: missing, and `cure` is the command that helps; 2: not available here; 3: not tried,
+# because what would try it is missing.
 cure=''
 
 readonly not_here=2
+readonly not_tried=3
 readonly needed_kb=$((4 * 1024 * 1024))  # the build, the data file of a run, its results
 
 # probe_mounted TYPE DIR WITNESS: a bare chroot often lacks these, and then fails obscurely.
@@ -121,7 +123,7 @@ probe_uring() {
     found="kernel.io_uring_disabled is $disabled: sysctl kernel.io_uring_disabled=0 allows it"
     return $not_here
   fi
-  if ! have fio; then found='not tried yet: fio, which probes it, is missing'; return $not_here; fi
+  if ! have fio; then found='fio, which probes it, is missing'; return $not_tried; fi
   if message=$(cd "${1%/*}" && fio --name=probe --ioengine=io_uring --filename="${1##*/}" \
     --size=64k --bs=4k --rw=read --iodepth=4 2>&1); then
     found="reads through a ring (kernel.io_uring_disabled: ${disabled:-none})"
@@ -134,7 +136,7 @@ probe_uring() {
 
 probe_ptrace() {
   local message
-  if ! have strace; then found='not tried yet: strace is missing'; return $not_here; fi
+  if ! have strace; then found='strace is missing'; return $not_tried; fi
   if message=$(strace -qq -o /dev/null true 2>&1); then
     found='strace can follow a process'
     return 0

@@ -1,19 +1,25 @@
 #!/usr/bin/env python3
 """What the course's commands are made of: starters, verdicts, formats, exports."""
 
+import contextlib
+import dataclasses
+import io
 import json
 import pathlib
 import sys
 import tempfile
+import types
 import unittest
 import xml.etree.ElementTree as xml
+from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "labs"))
 
 import jsonschema  # noqa: E402
 
-from course import explain, export, formats, labs, record, run, sandbox, starter  # noqa: E402
+from course import (bench, build, check, explain, export, formats, guide, labs, progress,  # noqa: E402
+                    record, run, sandbox, starter)
 from course.labs import Trouble  # noqa: E402
 
 REFERENCE = '''#include "pagealloc/x.h"
@@ -169,6 +175,91 @@ class Formats(unittest.TestCase):
         other = grade(score=0, grader="y")
         other["tests"][0]["state"] = "failed"
         self.assertEqual(len(record.differences(grade(), other)), 3)
+
+
+class Predictions(unittest.TestCase):
+    QUESTIONS = ({"id": "P1", "question": "How many?", "unit": "calls", "found": "5: 1554 first."},
+                 {"id": "P2", "question": "And then?", "unit": "pages"})
+
+    def predict(self, said, again=None, passed=False):
+        lab = dataclasses.replace(labs.find("01"), predictions=self.QUESTIONS)
+        shown = io.StringIO()
+        with mock.patch.object(guide, "predictions_file", lambda lab: self.file), \
+                mock.patch.object(progress, "passed", lambda lab: passed), \
+                mock.patch("sys.stdin", io.StringIO(said)), contextlib.redirect_stdout(shown):
+            guide.predict(lab, again)
+        return shown.getvalue()
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = pathlib.Path(folder.name) / "predictions.json"
+
+    def test_what_is_no_number_is_asked_again_and_shifts_nothing(self):
+        self.assertIn("a number, please", self.predict("many\n7\n0,5\n"))
+        self.assertEqual(json.loads(self.file.read_text()), {"P1": 7, "P2": 0.5})
+
+    def test_who_goes_away_keeps_what_was_said(self):
+        self.predict("7\n")
+        self.assertEqual(json.loads(self.file.read_text()), {"P1": 7})
+        self.predict("8\n")
+        self.assertEqual(json.loads(self.file.read_text()), {"P1": 7, "P2": 8})
+
+    def test_an_answer_that_is_given_again_does_not_replace_the_first_for_good(self):
+        self.predict("7\n8\n")
+        self.predict("9\n", "P1")
+        self.assertEqual(json.loads(self.file.read_text()),
+                         {"P1": 9, "P2": 8, "before": {"P1": [7]}})
+        with self.assertRaisesRegex(Trouble, "no prediction P9"):
+            self.predict("", "P9")
+
+    def test_what_came_out_is_told_after_the_pass_alone(self):
+        self.assertNotIn("1554", self.predict("7\n8\n"))
+        self.assertIn("5: 1554 first.", self.predict("", passed=True))
+
+
+class Guiding(unittest.TestCase):
+    def test_given_labs_are_not_what_is_to_be_done(self):
+        with mock.patch.object(progress, "passed", lambda lab: False), \
+                mock.patch.object(labs, "given", lambda: {"00", "01"}):
+            self.assertEqual(guide.first_open().number, "02")
+
+    def test_a_function_of_another_lab_is_said_to_be_one(self):
+        lab = labs.find("02")
+        self.assertIsNone(labs.owner_of(lab.tasks[0].functions[0], lab))
+        self.assertEqual(labs.owner_of("SharedFile::open_descriptor", lab).number, "03")
+        outcome = types.SimpleNamespace(state="not_started", test=lab.tests[0],
+                                        not_started="SharedFile::open_descriptor")
+        self.assertIn("which lab 03 is about", check.what_next(lab, [outcome]))
+        self.assertIn("of lab 02 came to Clock::admit, which lab 04 is about",
+                      bench.not_started(lab, "x\nNOT STARTED: Clock::admit\n").replace(
+                          "the measurement ", ""))
+
+    def test_one_test_that_passes_is_not_all_of_them(self):
+        lab = labs.find("01")
+        outcome = types.SimpleNamespace(state="passed", test=lab.tests[0])
+        with mock.patch.object(progress, "passed", lambda lab: False):
+            self.assertIn("to see all of it", check.what_next(lab, [outcome]))
+        with mock.patch.object(progress, "passed", lambda lab: True):
+            self.assertIn("that was all of lab 01", check.what_next(lab, [outcome]))
+
+    def test_the_linker_is_put_into_words(self):
+        text = build.explain_linker("x.o: in function `f':\nundefined reference to `a::b(int)'\n")
+        self.assertIn("a function of the starter is missing, a::b(int)", text)
+        text = build.explain_linker("multiple definition of `a::c()'; y.o: first defined here")
+        self.assertIn("a::c() is there twice", text)
+
+    def test_what_is_not_written_is_named_before_anything_is_built(self):
+        with self.assertRaisesRegex(Trouble, "x needs what lab 01 will make.*labs/01_pages/a.cpp"):
+            with tempfile.TemporaryDirectory() as folder, \
+                    mock.patch.object(labs, "ROOT", pathlib.Path(folder)):
+                lab = types.SimpleNamespace(
+                    number="01", name="01_pages", folder=pathlib.Path(folder),
+                    files=(labs.File("a.cpp", "pagealloc/a.cpp"),))
+                (lab.folder / "a.cpp").write_text('labs::not_started("f");')
+                with mock.patch.object(labs, "all_labs", lambda: [lab]):
+                    labs.require_written("y", "harness/")
+                    labs.require_written("x", "pagealloc/")
 
 
 class Exports(unittest.TestCase):
