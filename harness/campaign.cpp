@@ -97,12 +97,15 @@ constexpr std::uint64_t full_warm_bytes = 4096 * mebibyte;
 
 }  // namespace
 
+bool Plan::wants(const std::string& name) const {
+  return filter.empty() || std::regex_search(name, std::regex(filter));
+}
+
 Campaign::Campaign(const Plan& plan)
     : plan_(plan), rounds_(plan.rounds != 0 ? plan.rounds : rounds_of(plan.mode)) {
   if (plan.machine) machine_ = std::make_unique<os::sim::SimKernel>(*plan.machine);
-  const std::regex filter(plan.filter.empty() ? "." : plan.filter);
   for (Job& job : jobs_of(plan.mode, plan.page_bytes)) {
-    if (!std::regex_search(job.name(), filter)) continue;
+    if (!plan.wants(job.name())) continue;
     Series series;
     series.reason = job.unavailable;
     if (machine_ && series.reason.empty()) series.reason = unavailable_on_machine(job);

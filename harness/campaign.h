@@ -28,7 +28,12 @@ struct Plan {
   std::uint64_t seed = 1;
   std::string directory;  ///< where the measured files lie; on a simulated machine nowhere else
   std::optional<os::sim::Machine> machine;  ///< what is measured; none: this machine's Linux
-  std::string filter;                       ///< regular expression on Job::name(); empty: all
+  /// Regular expression on Job::name() and on the names of the sections beside the rows: copy,
+  /// beyond_memory, simulated_depth, caches. Empty: all.
+  std::string filter;
+
+  /// Is `name` of a row or a section among what is to be measured?
+  bool wants(const std::string& name) const;
 };
 
 /// Set by SIGINT and SIGTERM: finish the step, keep what was measured.

@@ -196,21 +196,20 @@ json Campaign::extras() {
     const json not_done = {{"reason", "the run was interrupted before"}};
     return {{"copy", not_done}, {"beyond_memory", not_done}};
   }
-  if (all_.empty()) {
-    const json left_out = {{"reason", "left out by the filter"}};
-    return {{"copy", left_out}, {"beyond_memory", left_out}};
-  }
-  if (machine_ != nullptr) {
-    return {{"copy",
-             {{"reason",
-               "not available here: the simulated machine has no processor whose time a copy could "
-               "cost"}}},
-            {"beyond_memory",
-             {{"reason",
-               "not available here: the simulated machine has no control groups, and its page "
-               "cache never fills"}}}};
-  }
-  return {{"copy", copy_cost()}, {"beyond_memory", beyond_memory()}};
+  // A filter may leave nothing but the caches, and then there is no file to measure on.
+  const auto one = [&](const char* name, const char* not_simulated, auto measure) {
+    if (!plan_.wants(name) || all_.empty()) return json{{"reason", "left out by the filter"}};
+    if (machine_ != nullptr) return json{{"reason", not_simulated}};
+    return measure();
+  };
+  return {{"copy", one("copy",
+                       "not available here: the simulated machine has no processor whose time a "
+                       "copy could cost",
+                       [&] { return copy_cost(); })},
+          {"beyond_memory", one("beyond_memory",
+                                "not available here: the simulated machine has no control groups, "
+                                "and its page cache never fills",
+                                [&] { return beyond_memory(); })}};
 }
 
 }  // namespace pagealloc::harness

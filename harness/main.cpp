@@ -109,7 +109,8 @@ nlohmann::json document_of(Campaign& campaign, const Arguments& arguments, std::
           {"machine", std::move(machine)},
           {"rows", rows_of(campaign.all())},
           {"ratios", ratios_of(campaign.all())},
-          {"simulated_depth", to_json(simulated_depth())},
+          {"simulated_depth",
+           plan.wants("simulated_depth") ? to_json(simulated_depth()) : nlohmann::json::array()},
           {"caches", std::move(caches.document)},
           {"extra", std::move(extras)}};
 }
@@ -122,7 +123,7 @@ int run(const Arguments& arguments) {
     for (const Series& series : campaign.all()) fmt::print("{}\n", series.job.name());
     return 0;
   }
-  if (campaign.all().empty() && !caches::wanted(arguments.plan)) {
+  if (campaign.all().empty() && !arguments.plan.wants("caches")) {
     fmt::print(stderr, "pagealloc_bench: the filter leaves nothing to measure\n");
     return 1;
   }
@@ -201,7 +202,10 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", arguments.plan.rounds, "Pairs of every row")
       ->check(CLI::Range(1, 100));
   app.add_option("--seed", arguments.plan.seed, "Of the order of pages")->capture_default_str();
-  app.add_option("--filter", arguments.plan.filter, "Only rows whose name this expression matches")
+  app.add_option(
+         "--filter", arguments.plan.filter,
+         "Only rows, and sections beside them (copy, beyond_memory, simulated_depth, caches),\n"
+         "whose name this expression matches")
       ->check(is_expression);
   app.add_option("--cache-trace", arguments.cache_trace,
                  "A trace of pagealloc cache-trace record, for the comparison of policies")

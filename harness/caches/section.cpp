@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <regex>
-
 #include "harness/caches/bench.h"
 #include "harness/caches/policies.h"
 #include "harness/machine.h"
@@ -34,7 +32,7 @@ std::string why_not(const Plan& plan, std::uint64_t file_bytes) {
            "cost, "
            "and its page cache never fills";
   }
-  if (!wanted(plan)) return "left out by the filter, which 'caches' does not match";
+  if (!plan.wants("caches")) return "left out by the filter, which 'caches' does not match";
   if (interrupted) return interrupted_text;
   if (disk_free_bytes(plan.directory) < 2 * file_bytes) {
     return fmt::format("not available here: less than {} bytes of disk are free", 2 * file_bytes);
@@ -43,10 +41,6 @@ std::string why_not(const Plan& plan, std::uint64_t file_bytes) {
 }
 
 }  // namespace
-
-bool wanted(const Plan& plan) {
-  return plan.filter.empty() || std::regex_search("caches", std::regex(plan.filter));
-}
 
 Section measure(const Plan& plan, const std::string& recorded) {
   Section section;
@@ -71,8 +65,8 @@ Section measure(const Plan& plan, const std::string& recorded) {
     }
   }
   // What the filter leaves out may be somebody's exercise, not written yet.
-  auto policies = wanted(plan) ? compare_policies(recorded)
-                               : nlohmann::json{{"traces", nlohmann::json::array()}};
+  auto policies = plan.wants("caches") ? compare_policies(recorded)
+                                       : nlohmann::json{{"traces", nlohmann::json::array()}};
   if (policies) section.document["policies"] = std::move(*policies);
   if (!policies && section.document["reason"] == "") section.document["reason"] = policies.error();
   return section;

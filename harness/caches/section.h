@@ -13,11 +13,8 @@ struct Section {
   bool wrong_bytes = false;
 };
 
-/// Does the plan's filter leave it in? Its name is "caches".
-bool wanted(const Plan& plan);
-
 /// Measures on a file of its own in plan.directory. `recorded`: see compare_policies(). What cannot
-/// be measured says why.
+/// be measured says why; so does what the plan's filter leaves out, where it is called "caches".
 Section measure(const Plan& plan, const std::string& recorded);
 
 }  // namespace pagealloc::harness::caches

@@ -25,8 +25,8 @@ class Simulated(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.directory = directory.name
 
-    def measure(self, kernel):
-        done = run("--kernel", kernel, "--quick", "--out", self.directory)
+    def measure(self, kernel, *options):
+        done = run("--kernel", kernel, "--quick", "--out", self.directory, *options)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(os.listdir(self.directory), ["results.json"])
         with open(os.path.join(self.directory, "results.json"), encoding="utf-8") as file:
@@ -50,6 +50,17 @@ class Simulated(unittest.TestCase):
                          ["uniform", "zipfian", "scan-mixed"])
         for name in ("copy", "beyond_memory"):
             self.assertIn("not available here", first["extra"][name]["reason"])
+
+    def test_a_filter_leaves_out_what_it_does_not_name(self):
+        """In a student's repository that may not be written yet."""
+        data, _ = self.measure("sim:nvme", "--filter", "random_cold/pread/depth:1")
+        self.assertEqual({row["impl"] for row in data["rows"]}, {"pread"})
+        self.assertEqual(data["simulated_depth"], [])
+        self.assertEqual(data["caches"]["policies"]["traces"], [])
+        for name in ("copy", "beyond_memory"):
+            self.assertEqual(data["extra"][name]["reason"], "left out by the filter")
+        data, _ = self.measure("sim:nvme", "--filter", "random_cold/pread/depth:1|simulated_depth")
+        self.assertNotEqual(data["simulated_depth"], [])
 
     def test_what_it_refuses(self):
         for words, args in (("files of a simulated machine lie inside it",
