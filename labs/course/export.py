@@ -160,11 +160,6 @@ def export_student(options):
     fill(target, given)
     begin_history(target)
     names = ", ".join(sorted(given)) or "none"
-    for lab in labs.all_labs():
-        wanting = [number for number in lab.needs if number > lab.number and number not in given]
-        if wanting and lab.number not in given:
-            print(f"lab {lab.number} ({lab.title}) needs what lab {' and '.join(wanting)} will make: "
-                  "it comes after them here, or give them")
     print(f"{target}: references given: {names}; {len(missing_references(given))} sources are the "
           "student's to write")
     return 0

@@ -55,10 +55,26 @@ std::string tail_of(const std::string& text, std::size_t lines) {
   return "...\n" + text.substr(at + 1);
 }
 
+std::string text_of(std::span<const Note> notes) {
+  if (notes.empty()) return {};
+  std::string text;
+  std::size_t under_way = 0;
+  for (const Note& note : notes) {
+    under_way = note.begun ? under_way + 1 : under_way - 1;
+    const std::string what = note.verb == Verb::sync
+                                 ? "sync"
+                                 : fmt::format("{} of page {:>3}", name_of(note.verb), note.page);
+    text += fmt::format("  {:<17} {}, {:>2} under way\n", what, note.begun ? "begun" : "ended",
+                        under_way);
+  }
+  return "what the any-order engine was asked for, and did:\n" + tail_of(text);
+}
+
 // --- A cached file ------------------------------------------------------------------------------
 
 Cached::Cached(Test& test, const Setup& setup)
-    : test_(test), impl_(setup.impl), bench(test, bench_of(setup.impl, setup.pages)) {
+    : test_(test), engine_(engine_of(setup.impl)), bench(test, bench_of(setup.impl, setup.pages)) {
+  if (setup.impl == any_order) order_from(test.random().next());
   Options options = options_of(bench, setup.frames);
   options.frames = setup.lends;
   auto opened = pagealloc::open(bench_path, options);
@@ -80,7 +96,7 @@ std::unique_ptr<PageFile> Cached::another() {
 PageRef Cached::lent(PageFile& through, PageId page) {
   auto lent = read_page(through, page);
   if (!test_.holds(lent.has_value())) {
-    test_.fail({.expected = fmt::format("page {} can be read, on {}", page, impl_),
+    test_.fail({.expected = fmt::format("page {} can be read, on {}", page, engine_),
                 .found = lent.error().text(),
                 .cause = "no frame could be had for it, although most of the pages may go",
                 .function = "Cache::take_frame",
@@ -100,12 +116,12 @@ void Cached::holds(std::span<const std::byte> bytes, PageId page, std::uint64_t 
     const auto its = bench.version_of(other, bytes);
     if (its && other != page) found = fmt::format("version {} of page {}", *its, other);
   }
-  test_.fail(
-      {.expected = fmt::format("page {} holds version {}, {} (on {})", page, version, when, impl_),
-       .found = found,
-       .cause = blame.cause,
-       .function = blame.function,
-       .evidence = picture_of(page, bytes, version, std::vector<std::uint64_t>{0, 1, 2})});
+  test_.fail({.expected =
+                  fmt::format("page {} holds version {}, {} (on {})", page, version, when, engine_),
+              .found = found,
+              .cause = blame.cause,
+              .function = blame.function,
+              .evidence = picture_of(page, bytes, version, std::vector<std::uint64_t>{0, 1, 2})});
 }
 
 void Cached::reads_as(PageFile& through, PageId page, std::uint64_t version,
@@ -117,7 +133,7 @@ void Cached::reads_as(PageFile& through, PageId page, std::uint64_t version,
 void Cached::write(PageFile& through, PageId page, std::uint64_t version) {
   const auto written = write_page(through, page, pattern(page, version, page_bytes));
   if (test_.holds(written.has_value())) return;
-  test_.fail({.expected = fmt::format("page {} can be written, on {}", page, impl_),
+  test_.fail({.expected = fmt::format("page {} can be written, on {}", page, engine_),
               .found = written.error().text(),
               .cause = "writing into the cache asks nothing of the disk and cannot fail",
               .function = "Cache::put",
@@ -127,7 +143,7 @@ void Cached::write(PageFile& through, PageId page, std::uint64_t version) {
 void Cached::sync(const Blame& blame) {
   const auto synced = pagealloc::sync(*file);
   if (test_.holds(synced.has_value())) return;
-  test_.fail({.expected = fmt::format("sync succeeds, on {}", impl_),
+  test_.fail({.expected = fmt::format("sync succeeds, on {}", engine_),
               .found = synced.error().text(),
               .cause = blame.cause,
               .function = blame.function,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "labs/04_cache/tests/any_order.h"
 #include "labs/04_cache/tests/assertions.h"
 #include "labs/grader/bench.h"
 #include "pagealloc/cache/cache.h"
@@ -23,12 +24,14 @@ std::vector<PageId> some_pages(Random& random, std::size_t count, PageId first, 
 std::string counted(std::uint64_t count, std::string_view what);
 /// The last lines of a long text.
 std::string tail_of(const std::string& text, std::size_t lines = 24);
+/// The last of what the any-order engine was asked for, and did; empty if that is nothing.
+std::string text_of(std::span<const Note> notes);
 
 /// A file of version 0 that is open with a cache: CLOCK, nothing read ahead.
 class Cached {
  public:
   struct Setup {
-    std::string impl = "direct";
+    std::string impl = "direct";  ///< or any_order
     std::uint32_t frames = 64;
     std::uint64_t pages = 100;
     std::uint32_t lends = 4;  ///< how many frames a handle may lend
@@ -54,11 +57,11 @@ class Cached {
   void write(PageId page, std::uint64_t version) { write(*file, page, version); }
   void sync(const Blame& blame);
   CacheCounters counters() const { return file->cache_counters(); }
-  const std::string& impl() const { return impl_; }
+  const std::string& engine() const { return engine_; }
 
  private:
   Test& test_;
-  std::string impl_;
+  std::string engine_;
 
  public:
   Bench bench;

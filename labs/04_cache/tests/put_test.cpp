@@ -29,7 +29,7 @@ void not_read_again(Test& t, const Cached& cached, PageId page) {
   const std::size_t reads = cached.bench.kernel.count(Call::preadv);
   if (t.holds(reads == 0)) return;
   t.fail({.expected = fmt::format("page {} is in the cache after it was written (on {})", page,
-                                  cached.impl()),
+                                  cached.engine()),
           .found = fmt::format("{} reads from the disk", reads),
           .cause = not_in_its_place.cause,
           .function = not_in_its_place.function,
@@ -40,7 +40,7 @@ void not_read_again(Test& t, const Cached& cached, PageId page) {
 
 void written_is_read(Test& t) {
   expect_trouble(t, never_published);
-  for (const char* impl : {"direct", "uring"}) {
+  for (const char* impl : {"direct", any_order}) {
     const auto pages = some_pages(t.random(), 3, 0, 100);
     {
       Cached& cached = Cached::kept(t, {.impl = impl});
@@ -77,7 +77,7 @@ void reader_keeps_his_bytes(Test& t) {
       t, {"the frame that a reader holds stays his until he gives it back: put() detaches it, and "
           "reclaims it only if detach() says that it has ended",
           "Cache::put"});
-  for (const char* impl : {"direct", "uring"}) {
+  for (const char* impl : {"direct", any_order}) {
     Cached& cached = Cached::kept(t, {.impl = impl});
     PageFile& other = *cached.another().release();
     const PageId page = t.random().below(100);
@@ -134,7 +134,7 @@ void dirty_stays_on(Test& t, const char* impl) {
   const CacheCounters counters = cached.counters();
   if (!t.holds(counters.misses == misses)) {
     t.fail(
-        {.expected = fmt::format("16 dirty pages are in the cache (on {})", impl),
+        {.expected = fmt::format("16 dirty pages are in the cache (on {})", cached.engine()),
          .found = fmt::format("{} of them had to be read from the disk", counters.misses - misses),
          .cause = evicted_unwritten.cause,
          .function = evicted_unwritten.function});
@@ -192,7 +192,7 @@ void marked_as_said(Test& t) {
 
 void dirty_does_not_go(Test& t) {
   marked_as_said(t);
-  for (const char* impl : {"direct", "uring"}) dirty_stays_on(t, impl);
+  for (const char* impl : {"direct", any_order}) dirty_stays_on(t, impl);
 }
 
 namespace {
@@ -201,7 +201,7 @@ void check_evictions(Test& t, const Cached& cached, std::uint64_t most, const st
                      const std::string& cause) {
   const std::uint64_t found = cached.counters().evictions;
   if (t.holds(found <= most)) return;
-  t.fail({.expected = fmt::format("{} (on {})", expected, cached.impl()),
+  t.fail({.expected = fmt::format("{} (on {})", expected, cached.engine()),
           .found = counted(found, "eviction"),
           .cause = cause,
           .function = "Cache::put"});
@@ -218,7 +218,7 @@ void frames_come_back(Test& t) {
       t, {"a frame must be reclaimed once: by put() if it ended there, by the last reader if "
           "it was held",
           "Cache::put"});
-  for (const char* impl : {"direct", "uring"}) {
+  for (const char* impl : {"direct", any_order}) {
     Cached& cached = Cached::kept(t, {.impl = impl, .frames = 64});
     const auto order = some_pages(t.random(), 65, 0, 100);
     const PageId page = order[0];
