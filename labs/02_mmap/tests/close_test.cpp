@@ -92,6 +92,7 @@ void check_refusal(Test& t, Mapped& machine, const char* call, bool called = tru
             .function = "Map::make",
             .evidence = machine.bench.calls()});
   }
+  if (file) return;  // nothing is guarded at all: 2.7 says so
   const auto log = machine.bench.kernel.log();
   for (const Record& map : log) {
     const bool made =
