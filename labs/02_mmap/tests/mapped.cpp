@@ -114,14 +114,31 @@ std::uint32_t Mapped::lost_pages() const {
   return lost;
 }
 
+// What is guarded is no system call and so not in the log, but the end of a guard has its place
+// there.
 std::string Mapped::evidence() const {
-  std::string text = bench.calls();
+  const auto log = bench.kernel.log();
   const auto guards = bench.kernel.guards();
-  if (guards.empty()) text += "guarded: nothing\n";
-  for (const auto& guard : guards) {
-    text += fmt::format("guarded: {} bytes of a map{}\n", guard.bytes,
-                        guard.ended ? ", no longer" : "");
+  const std::string calls = text_of(log);
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < calls.size();) {
+    const std::size_t end = calls.find('\n', at) + 1;
+    lines.push_back(calls.substr(at, end - at));
+    at = end;
   }
+  const bool whole = lines.size() == log.size();  // a long list has lost its middle
+  std::string text;
+  for (std::size_t i = 0; i <= lines.size(); ++i) {
+    for (const auto& guard : guards) {
+      if (whole && guard.ended == i) text += "unguard(the map)\n";
+    }
+    if (i < lines.size()) text += lines[i];
+  }
+  for (const auto& guard : guards) {
+    text += fmt::format("guarded: {} bytes of a map, {}\n", guard.bytes,
+                        guard.ended ? "no longer" : "still");
+  }
+  if (guards.empty()) text += "guarded: nothing\n";
   return text;
 }
 
@@ -177,7 +194,9 @@ void Mapped::expect_in_file(PageId page, std::uint64_t version, const Blame& bla
           .cause = blame.cause,
           .function = blame.function,
           .evidence = picture_of(page, found, version, std::vector<std::uint64_t>{0, 1, 2}) + "\n" +
-                      bench.calls()});
+                      (bench.kernel.log().empty()
+                           ? "no system call was made, which is right where pages are stored to\n"
+                           : bench.calls())});
 }
 
 // --- Operations ---------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ const Blame page_in_place = {"the address that was lent cannot be stored to",
 
 /// A frame of the handle's own, not the page.
 std::byte* expect_frame(Test& t, Mapped& machine, PageFile& file, PageId page, const char* why,
-                        const char* cause) {
+                        const char* cause, const std::string& about = "") {
   std::byte* const frame = file.stage(page, 1);
   if (!t.holds(frame != nullptr && !machine.is_in_map(frame))) {
     t.fail(
@@ -21,7 +21,7 @@ std::byte* expect_frame(Test& t, Mapped& machine, PageFile& file, PageId page, c
          .found = frame == nullptr ? "nullptr" : "an address in the map",
          .cause = cause,
          .function = "Engine::page_in_place",
-         .evidence = machine.bench.calls()});
+         .evidence = about + machine.bench.calls()});
   }
   return frame;
 }
@@ -49,12 +49,14 @@ void page_itself_is_lent(Test& t) {
             .cause = "stage() is arithmetic; who stores makes the fault",
             .function = "Engine::page_in_place"});
   }
+  machine.bench.kernel.clear_log();  // of three files the calls of one
   PageFile& writes = machine.open(machine.options(WritePath::pwrite));
   (void)expect_frame(
       t, machine, writes, 3, "this is the pwrite path",
       "the map is for reading on the pwrite path: the first store would be a SIGSEGV");
   Options options = machine.options(WritePath::map);
   options.read_only = true;
+  machine.bench.kernel.clear_log();
   PageFile& reader = machine.open(options);
   (void)expect_frame(t, machine, reader, 3, "the file was opened for reading",
                      "the map of a file that was opened for reading has no PROT_WRITE: the first "
@@ -73,7 +75,12 @@ void no_store_into_a_hole(Test& t) {
   (void)expect_frame(
       t, machine, file, hole, "the page is a hole",
       "a store into a hole needs a block, and on a full disk there is none: it would "
-      "be a SIGBUS, where a write can still say \"disk full\" (SharedFile::sparse)");
+      "be a SIGBUS, where a write can still say \"disk full\" (SharedFile::sparse)",
+      fmt::format(
+          "the file of this test: 8 pages, and page {} never got a block; open() found that "
+          "out, and sparse() says true\n",
+          hole));
+  machine.bench.kernel.clear_log();
   PageFile& whole = [&]() -> PageFile& {
     machine.bench.raw_write(hole, 1);
     return machine.open(machine.options(WritePath::map));

@@ -1,6 +1,11 @@
 // Task 7: what a sync that was reaped means.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include "labs/02_mmap/tests/mapped.h"
 #include "labs/02_mmap/tests/tests.h"
 
@@ -136,8 +141,116 @@ void empty_file_is_synced(Test& t) {
                         "could be written, and the file's length is not the map's business"
                       : "nothing was called; the length of an empty file must become durable, "
                         "too",
-         .function = "Engine::begin",
+         .function = "Engine::sync",
          .evidence = machine.bench.calls()});
+  }
+}
+
+// --- What grows while a sync waits --------------------------------------------------------------
+
+namespace {
+
+/// Syncs that wait for one that is inside the kernel: some from before the file grows, and the one
+/// of who has stored into the new page.
+class Queue {
+ public:
+  static constexpr unsigned earlier = 3;  // any of the four may go next
+  Queue(Mapped& machine, PageFile& file, PageFile& grower)
+      : machine_(machine), grower_(grower), page_(file.pages()) {
+    for (unsigned i = 0; i < earlier; ++i) add(machine.another(file), others_may_come_);
+    add(machine.another(file), last_may_come_);
+  }
+
+  /// One sync of `file`, interrupted twice: each time whoever is to wait for it has come.
+  Op run(PageFile& file) {
+    for (const Call call : {Call::msync, Call::fdatasync}) {
+      machine_.bench.kernel.before_next(call, [this] { let(others_may_come_, earlier); });
+      machine_.bench.kernel.before_next(call, [this] { grow(); });
+      machine_.bench.kernel.before_next(call, [this] { go_on(); });
+    }
+    const Op op = Mapped::run(file, {.verb = Verb::sync});
+    for (std::atomic<bool>* const gate : {&others_may_come_, &last_may_come_}) open(*gate);
+    threads_.clear();
+    return op;
+  }
+  const std::vector<Op>& ended() const { return ended_; }
+
+ private:
+  void add(PageFile& file, std::atomic<bool>& gate) {
+    const std::size_t place = threads_.size();
+    threads_.emplace_back([this, &file, &gate, place] {
+      gate.wait(false);
+      ended_[place] = Mapped::run(file, {.verb = Verb::sync});
+    });
+  }
+  static void open(std::atomic<bool>& gate) {
+    gate = true;
+    gate.notify_all();
+  }
+  void interrupted(std::uint32_t one_in) {
+    os::sim::FaultRates faults;
+    faults[os::sim::Fault::interrupted] = one_in;
+    machine_.bench.sim.set_faults(faults);
+  }
+  /// The call that is inside comes back with EINTR, and its next try is held until `waiting` wait.
+  void let(std::atomic<bool>& gate, unsigned waiting) {
+    machine_.bench.kernel.hold_syncs(waiting);
+    interrupted(1);
+    open(gate);
+  }
+  void grow() {
+    interrupted(0);
+    if (grower_.resize(page_ + 1)) machine_.write(grower_, page_, 1);
+    let(last_may_come_, earlier + 1);
+  }
+  void go_on() {
+    interrupted(0);
+    machine_.bench.kernel.hold_syncs(0);
+  }
+
+  Mapped& machine_;
+  PageFile& grower_;
+  PageId page_;
+  std::atomic<bool> others_may_come_{false};
+  std::atomic<bool> last_may_come_{false};
+  std::vector<Op> ended_ = std::vector<Op>(earlier + 1);
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace
+
+void growth_is_covered(Test& t) {
+  constexpr int rounds = 6;  // which of those that wait goes next is the host's choice
+  constexpr std::size_t cuts_a_round = 50;
+  Mapped machine(t);
+  PageFile& file = machine.open(machine.options(WritePath::map));
+  PageFile& grower = machine.another(file);
+  for (int round = 0; round < rounds; ++round) {
+    const PageId page = file.pages();
+    Queue queue(machine, file, grower);
+    machine.bench.kernel.clear_log();
+    const Op first = queue.run(file);
+    const bool ok =
+        std::ranges::all_of(queue.ended(), [](const Op& op) { return op.result == Errc::ok; });
+    if (!t.holds(first.result == Errc::ok && ok)) {
+      t.fail({.expected = "five syncs, of which four wait for the first, end with ok",
+              .found = "not all of them do",
+              .cause = no_reason.cause,
+              .function = no_reason.function,
+              .evidence = machine.bench.calls()});
+    }
+    const auto lost = machine.bench.lost(machine.bench.cuts(cuts_a_round), page, 1);
+    if (!t.holds(lost.count == 0)) {
+      t.fail({.expected = fmt::format("page {} is there after the power cut: the file was made "
+                                      "longer by it, it was written, and then its sync was reaped",
+                                      page),
+              .found = fmt::format("it is not in {} of {} power cuts", lost.count, cuts_a_round),
+              .cause = "the sync that was made for all that waited had taken the file's length "
+                       "before it waited, and the file grew meanwhile: the length is asked for "
+                       "inside of what is given to SyncGroup::run",
+              .function = "Engine::sync",
+              .evidence = machine.bench.calls()});
+    }
   }
 }
 

@@ -31,6 +31,7 @@ std::span<const Exercise> exercises() {
       Exercise{"7.5", interrupted_sync_is_repeated},
       Exercise{"7.6", one_sync_at_a_time},
       Exercise{"7.7", empty_file_is_synced},
+      Exercise{"7.8", growth_is_covered},
   };
   return all;
 }

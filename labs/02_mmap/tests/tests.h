@@ -33,6 +33,7 @@ void copy_into_the_end_is_no_success(Test& t);  // 6.4
 void one_call_for_all_stores(Test& t);     // 7.1
 void synced_survives_power_cuts(Test& t);  // 7.2
 void empty_file_is_synced(Test& t);        // 7.7
+void growth_is_covered(Test& t);           // 7.8
 // failed_sync_test.cpp
 void failed_sync_is_told(Test& t);           // 7.3
 void lost_is_not_served(Test& t);            // 7.4
