@@ -172,6 +172,22 @@ void nothing_came(Test& t) {
   }
 }
 
+void nothing_was_written(Test& t) {
+  Rig rig(t, {.number = 1});
+  rig.bench.kernel.answer_next(Call::pwritev, 0);
+  const Op& op = rig.run(rig.write(t.random().below(64), 1));
+  const bool poisoned = rig.file->failed() == Errc::poisoned;
+  if (!t.holds(op.result == Errc::io && op.os_error == EIO && poisoned)) {
+    t.fail({.expected = fmt::format("the completion of a {} says 0: {}; the file is poisoned",
+                                    text_of(op), text_of(Errc::io, EIO)),
+            .found = fmt::format("{}; the file is {}", result_of(op), name_of(rig.file->failed())),
+            .cause = "a write has no end of the file to run into: one that moves nothing has "
+                     "failed, and only {io, EIO} poisons the file",
+            .function = "ring.cpp/Engine::step",
+            .evidence = rig.bench.calls()});
+  }
+}
+
 }  // namespace
 
 void short_interrupted_and_nothing(Test& t) {
@@ -179,6 +195,7 @@ void short_interrupted_and_nothing(Test& t) {
   interrupted(t);
   rest_is_aligned(t);
   nothing_came(t);
+  nothing_was_written(t);
 }
 
 void a_full_disk_before_anything(Test& t) {

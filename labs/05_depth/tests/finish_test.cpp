@@ -13,9 +13,8 @@ namespace pagealloc::labs {
 namespace {
 
 const char* const said_early =
-    "\"done\" was said of a slot whose operation has not ended: start() resets it, and finish() "
-    "says "
-    "it before it resumes the coroutine, because from then on the slot may be another operation's";
+    "\"done\" stood in the slot while its operation was still to end: start() resets it, and "
+    "finish() sets it before it resumes anybody, not after";
 
 Task read_one(Loop& loop, PageId page, Op& op) { op = co_await loop.read(page); }
 

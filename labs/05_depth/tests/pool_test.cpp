@@ -208,6 +208,29 @@ void polling_lets_work_go_on(Test& t) {
   }
 }
 
+namespace {
+
+/// Who waits for one read may do some of the others meanwhile, but not all of them.
+void one_of_sixteen(Test& t) {
+  constexpr std::size_t count = 16;
+  Rig rig(t, {.impl = "pread", .threads = 2, .number = 1});
+  for (const PageId page : rig.pages(count)) rig.submit(rig.read(page));
+  (void)rig.reap(1);
+  const auto called = calls(rig.bench.sim, 0, "preadv");
+  if (!t.holds(called.size() <= count / 2)) {
+    t.fail({.expected = fmt::format("2 threads, {} cold reads, reap(done, 1): it comes back when "
+                                    "at most {} preadv have begun",
+                                    count, count / 2),
+            .found = fmt::format("{} preadv had begun", called.size()),
+            .cause = "the caller helped as long as there was work, although as many as it wanted "
+                     "had ended long before; after each piece it must look whether it has enough",
+            .function = "pool.cpp/Engine::advance",
+            .evidence = bars_of(called)});
+  }
+}
+
+}  // namespace
+
 void first_done_first_back(Test& t) {
   Rig rig(t, pool(2));
   const auto pages = rig.pages(16);
@@ -232,6 +255,7 @@ void first_done_first_back(Test& t) {
             .evidence = bars_of(calls(rig.bench.sim, from, "preadv"))});
   }
   for (Op* op : rig.reap(1)) rig.must_be_ok(*op, "it was not read", "pool.cpp/Engine::step");
+  one_of_sixteen(t);
 }
 
 }  // namespace pagealloc::labs

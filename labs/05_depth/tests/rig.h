@@ -26,6 +26,9 @@ class Rig {
     std::uint64_t number = 0;  ///< of several machines of one test
   };
   Rig(Test& test, Setup setup);
+  ~Rig() { file.reset(); }  // it waits for what is in flight, which is in ops_
+  Rig(const Rig&) = delete;
+  Rig& operator=(const Rig&) = delete;
 
   // --- Operations: made here, kept here, submitted by submit() ---
   Op& read(PageId page) { return add({.verb = Verb::read, .page = page}); }

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
+#include "labs/05_depth/tests/died.h"
 #include "labs/05_depth/tests/rig.h"
 #include "labs/05_depth/tests/tests.h"
 
@@ -83,7 +85,7 @@ void enters_for_each_operation(Test& t) {
   const std::uint64_t before = rig.enters();
   keep_reading(t, rig, count, [](std::size_t) {});
   const std::uint64_t entered = rig.enters() - before;
-  constexpr std::uint64_t enough = count / 8 + 1;
+  constexpr std::uint64_t enough = count / 8;  // each call brings eight at least
   if (!t.holds(entered <= enough)) {
     t.fail({.expected = fmt::format("{} reads, 32 in flight, reap(done, 8): at most {} "
                                     "io_uring_enter, {:.3f} for each read",
@@ -96,6 +98,40 @@ void enters_for_each_operation(Test& t) {
             .evidence = rig.bench.calls()});
   }
 }
+
+namespace {
+
+/// reap(done, 1) has one already, a read that was refused. It waits for nothing then, so what else
+/// was begun goes to the kernel through send(), which is the first to use this ring.
+void sent_all_the_same(Test& t) {
+  constexpr const char* cause =
+      "reap() had as many as it was asked for, so it called send() and not advance(): send() hands "
+      "over what is queued, waits for nothing, and may be the first to use the ring, which "
+      "advance() enables";
+  t.expect_trouble(cause);
+  Rig rig(t, {.number = 1});
+  Op* const batch[] = {&rig.read(64), &rig.read(t.random().below(64))};
+  rig.submit(batch);
+  const auto done = rig.reap(1);
+  const auto handed_over = entries(rig.bench.sim, 0);
+  const std::size_t still = unanswered(handed_over);
+  if (!t.holds(done.size() == 1 && done[0] == batch[0] && still == 1)) {
+    t.fail({.expected = fmt::format("the first use of a ring: a {} of 64, which is refused, then a "
+                                    "{}; reap(done, 1) gives the first, and the second is under "
+                                    "way",
+                                    text_of(*batch[0]), text_of(*batch[1])),
+            .found = fmt::format("{} came back, {} entr{} handed over, {} of them under way",
+                                 done.size(), handed_over.size(),
+                                 handed_over.size() == 1 ? "y was" : "ies were", still),
+            .cause = cause,
+            .function = "ring.cpp/Engine::send",
+            .evidence = rig.bench.calls()});
+  }
+  (void)rig.reap(1);
+  rig.must_be_ok(*batch[1], cause, "ring.cpp/Engine::send");
+}
+
+}  // namespace
 
 void ring_depth_is_counted(Test& t) {
   t.expect_trouble(nothing_waited_for);
@@ -129,29 +165,70 @@ void ring_depth_is_counted(Test& t) {
             .function = "ring.cpp/Engine::advance",
             .evidence = bars_of(entries(rig.bench.sim, from))});
   }
+  sent_all_the_same(t);
 }
 
+namespace {
+
+/// Eight reads, and the first io_uring_enter for them fails.
+struct Failed {
+  Died died;
+  std::size_t came = 0;
+  std::vector<Op*> batch = {};
+};
+
+Failed enter_fails(Rig& rig, int os_error) {
+  Failed failed;
+  for (const PageId page : rig.pages(8)) failed.batch.push_back(&rig.read(page));
+  rig.submit(failed.batch);
+  rig.bench.kernel.fail_next(Call::io_uring_enter, os_error);
+  failed.died = died_of([&] { failed.came = rig.file->reap(failed.batch, 8); });
+  rig.reaped(failed.came);
+  return failed;
+}
+
+std::string found_of(const Failed& failed) {
+  if (!failed.died.aborted) return fmt::format("it gives {}", failed.came);
+  return "the process was ended, and said: " +
+         (failed.died.said.empty() ? std::string("nothing") : failed.died.said);
+}
+
+}  // namespace
+
 void an_interrupted_enter(Test& t) {
-  constexpr const char* cause =
+  constexpr const char* not_now =
       "io_uring_enter said EINTR, EAGAIN or EBUSY: not now. It has not failed, and is called again";
-  t.expect_trouble(cause);
-  Rig rig(t, {});
+  constexpr const char* not_for_now =
+      "only EINTR, EAGAIN and EBUSY mean: again. After any other error nobody knows what the "
+      "kernel still does with the frames";
+  t.expect_trouble(not_now);
+  // It stays: after an abort its state is anything, and nobody may clean up after it.
+  auto& rig = *new Rig(t, {});
   for (const int os_error : {EINTR, EAGAIN, EBUSY}) {
-    std::vector<Op*> batch;
-    for (const PageId page : rig.pages(8)) batch.push_back(&rig.read(page));
-    rig.submit(batch);
-    rig.bench.kernel.fail_next(Call::io_uring_enter, os_error);
-    const std::size_t count = rig.file->reap(batch, 8);
-    if (!t.holds(count == 8)) {
+    const Failed failed = enter_fails(rig, os_error);
+    if (!t.holds(!failed.died.aborted && failed.came == 8)) {
       t.fail({.expected = fmt::format("io_uring_enter fails once with {}; reap(done, 8) gives 8",
                                       describe(os_error)),
-              .found = fmt::format("it gives {}", count),
-              .cause = cause,
+              .found = found_of(failed),
+              .cause = not_now,
               .function = "ring.cpp/Engine::advance",
               .evidence = rig.bench.calls()});
     }
-    rig.reaped(count);
-    for (Op* op : batch) rig.must_be_ok(*op, cause, "ring.cpp/Engine::advance");
+    for (Op* op : failed.batch) rig.must_be_ok(*op, not_now, "ring.cpp/Engine::advance");
+  }
+  t.expect_trouble(not_for_now);
+  const Failed failed = enter_fails(rig, EINVAL);
+  const std::string& said = failed.died.said;
+  const bool named = said.contains(bench_path) && said.contains("io_uring_enter") &&
+                     said.contains(describe(EINVAL));
+  if (!t.holds(failed.died.aborted && named)) {
+    t.fail({.expected = fmt::format("io_uring_enter fails with EINVAL: the process is ended, and "
+                                    "says \"{}: io_uring_enter failed: {}\"",
+                                    bench_path, describe(EINVAL)),
+            .found = found_of(failed),
+            .cause = not_for_now,
+            .function = "ring.cpp/Engine::advance",
+            .evidence = rig.bench.calls()});
   }
 }
 
