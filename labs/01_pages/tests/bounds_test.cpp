@@ -80,6 +80,7 @@ void numbers_no_file_can_have(Test& t) {
   constexpr PageId highest = UINT64_MAX;
   constexpr PageId wraps_in_bytes = 1ULL << 52;  // times 4096 is 2^64
   constexpr std::uint32_t gib_pages = (1ULL << 30) / 4096;
+  constexpr std::uint32_t wraps_to_a_page = (1ULL << 32) / 4096 + 1;  // bytes, in 32 bits
   constexpr const char* empty_path = "/d/empty.pa";
   Bench::Setup setup{.pages = 5 + t.random().below(60)};
   setup.machine.image.files[empty_path] = {};
@@ -103,6 +104,9 @@ void numbers_no_file_can_have(Test& t) {
   const std::string too_long =
       "what would not fit one system call is refused as an argument, however long the file is: "
       "run_bytes_max says how much is too much";
+  const std::string run_wraps =
+      "`op.run` and `page_bytes` have 32 bits each, and so has their product: of this run 4096 "
+      "bytes are left. bytes_of() multiplies in 64";
   const std::string in_pages =
       "1 GiB is not more than run_bytes_max; what is wrong with this run is that the file is "
       "shorter";
@@ -119,6 +123,7 @@ void numbers_no_file_can_have(Test& t) {
        nothing},
       {{.verb = Verb::punch, .run = 0, .page = 1}, Errc::bad_argument, nothing},
       {{.verb = Verb::read, .run = gib_pages + 1}, Errc::bad_argument, too_long},
+      {{.verb = Verb::read, .run = wraps_to_a_page}, Errc::bad_argument, run_wraps},
       {{.verb = Verb::read, .run = gib_pages}, Errc::beyond_end, in_pages},
       {{.verb = Verb::sync, .run = 0, .page = highest}, Errc::ok, no_range},
   };

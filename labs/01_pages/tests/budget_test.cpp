@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <sstream>
 
 #include "labs/01_pages/tests/common.h"
 #include "labs/01_pages/tests/tests.h"
@@ -180,17 +179,6 @@ void use(Test& t, Bench& bench) {
   check(done(*file, {.verb = Verb::sync}).op);
 }
 
-std::string opens_and_closes(Bench& bench) {
-  std::string text;
-  std::istringstream lines(bench.timeline());
-  for (std::string line; std::getline(lines, line);) {
-    const bool wanted =
-        line.find("us  open ") != std::string::npos || line.find("us  close ") != std::string::npos;
-    if (wanted) text += line + "\n";
-  }
-  return text;
-}
-
 struct Budget {
   Call call;
   std::uint64_t most;
@@ -236,15 +224,6 @@ void budget_of_calls(Test& t) {
             .cause = each.cause,
             .function = each.function,
             .evidence = bench.calls()});
-  }
-  if (!t.holds(made(Call::close) == made(Call::open))) {
-    t.fail(
-        {.expected = fmt::format("{} descriptors are opened, and as many closed", made(Call::open)),
-         .found = fmt::format("{} closed", made(Call::close)),
-         .cause = "the descriptor of the directory stays open: after enough opens there are "
-                  "none left",
-         .function = "SharedFile::sync_name",
-         .evidence = opens_and_closes(bench)});
   }
 }
 

@@ -48,9 +48,12 @@ void check_failed(Test& t, Bench& bench, const Result<std::shared_ptr<SharedFile
                   const char* cause) {
   const bool good = !opened && opened.error().code == code && opened.error().os_error == os_error;
   if (t.holds(good)) return;
+  const bool name_only = !opened && opened.error().os_error == os_error;
   t.fail({.expected = fmt::format("{}: open() fails with {}", what, labs::text_of(code, os_error)),
           .found = text_of(opened),
-          .cause = cause,
+          .cause = name_only ? "open() fails, as it must, and by another name: errc_of_open() "
+                               "(error.h) names an errno of open, and a failed sync is io"
+                             : cause,
           .function = function,
           .evidence = bench.calls()});
 }
@@ -188,7 +191,7 @@ void open_makes_the_name_durable(Test& t) {
 
 namespace {
 
-/// What goes wrong with the directory of a new file, and what open() makes of it.
+/// What goes wrong with the directory of a file, and what open() makes of it.
 struct Mishap {
   Call call;
   int os_error;
@@ -198,10 +201,46 @@ struct Mishap {
   const char* cause;
 };
 
+/// Only the file itself is open, if that: the descriptor of the directory is closed on every way
+/// out.
+void check_closed(Test& t, Bench& bench, const os::CallCounts& before, std::uint64_t open_files,
+                  const char* what) {
+  const os::CallCounts after = bench.sim.calls();
+  const std::uint64_t opens = after[Call::open] - before[Call::open];
+  const std::uint64_t closes = after[Call::close] - before[Call::close];
+  if (t.holds(opens - closes == open_files)) return;
+  t.fail({.expected = fmt::format("{}: {} descriptors are opened, and {} closed before open() is "
+                                  "over",
+                                  what, opens, opens - open_files),
+          .found = fmt::format("{} closed", closes),
+          .cause = "the descriptor of the directory stays open: after enough opens there are none "
+                   "left",
+          .function = sync_name,
+          .evidence = bench.calls()});
+}
+
+void check_nothing_stays_open(Test& t) {
+  {
+    Bench bench(t);
+    bench.kernel.log_all(true);
+    const os::CallCounts before = bench.sim.calls();
+    const auto file = open_synced(bench, new_path, true);
+    check_opened(t, bench, file, sync_name, "a new file", "nothing of this open has failed");
+    check_closed(t, bench, before, 1, "a new file");
+  }
+  Bench bench(t);
+  bench.kernel.log_all(true);
+  const os::CallCounts before = bench.sim.calls();
+  bench.kernel.fail_next(Call::fsync, EIO, 1);
+  (void)open_synced(bench, bench_path, false);
+  check_closed(t, bench, before, 0, "the directory could not be synced");
+}
+
 void check_mishap(Test& t, const Mishap& each) {
   Bench bench(t);
   bench.kernel.fail_next(each.call, each.os_error, each.skip);
-  const auto file = open_synced(bench, new_path, true);
+  // The file is there already: one that open() has made it takes away again, and syncs that.
+  const auto file = open_synced(bench, bench_path, false);
   check_failed(t, bench, file, each.expected, each.os_error, sync_name, each.what, each.cause);
 }
 
@@ -209,7 +248,7 @@ void check_unreadable(Test& t, bool syncfs_fails) {
   Bench bench(t);
   bench.kernel.fail_next(Call::open, EACCES, 1);
   if (syncfs_fails) bench.kernel.fail_next(Call::syncfs, EIO);
-  const auto file = open_synced(bench, new_path, true);
+  const auto file = open_synced(bench, syncfs_fails ? bench_path : new_path, !syncfs_fails);
   const char* const cause =
       "no permission to read the directory is not the same as nothing to sync. syncfs(2) on the "
       "file's own descriptor covers the whole file system";
@@ -260,6 +299,7 @@ void directory_goes_wrong(Test& t) {
           "directory the name is not durable"});
   check_mishap(t, {Call::fsync, EIO, 1, Errc::io, "the directory could not be synced",
                    "the answer of the directory's fsync is dropped"});
+  check_nothing_stays_open(t);
 }
 
 }  // namespace pagealloc::labs
