@@ -86,7 +86,13 @@ void Run::note(SimKernel& kernel, const char* what, std::uint64_t number) {
 // --- What may be left ---------------------------------------------------------------------------
 
 void Run::keep(Life& life, Left left, std::span<const os::sim::Fate> fates) const {
-  if (keeps_timeline_) left.timeline = history(life, text_of(fates));
+  if (keeps_timeline_) {
+    left.timeline = history(life, text_of(fates));
+    if (weather_ == Weather::bad_medium) {
+      left.timeline += fmt::format(
+          "{:>15}  and no line shows what the bad medium has lost, misplaced or damaged\n", "");
+    }
+  }
   life.left.push_back(std::move(left));
 }
 
@@ -184,7 +190,7 @@ std::string text_of(const Failure& failure, const StoreKind& kind, std::string_v
                     "it wrote\n"
                     "  found     {}\n"
                     "{}"
-                    "  again     pagealloc_crash --store {} --way {} --seed {} --commits {}{}\n",
+                    "  again     ./lab crash --store {} --way {} --seed {} --commits {}{}\n",
                     failure.acknowledged, failure.submitted, failure.found, failure.timeline,
                     kind.name, way, failure.seed, failure.commits,
                     failure.weather ? fmt::format(" --weather {}", name_of(*failure.weather)) : "");

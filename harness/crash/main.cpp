@@ -118,9 +118,9 @@ bool survives(const StoreKind& kind, const Way& way, const Arguments& arguments,
     if (arguments.drop_only) fmt::print("            with --drop-only\n");
     return false;
   }
-  fmt::print("{} on {}: survived {} power cuts of {} seeds, {} distinct states, {:.0f} a second\n",
-             kind.name, way.name, tally.cuts, tally.seeds, tally.distinct.size(),
-             static_cast<double>(tally.distinct.size()) / watch.seconds());
+  fmt::print("{} on {}: survived {} power cuts of {} seed{}, {} distinct states, {:.0f} a second\n",
+             kind.name, way.name, tally.cuts, tally.seeds, tally.seeds == 1 ? "" : "s",
+             tally.distinct.size(), static_cast<double>(tally.distinct.size()) / watch.seconds());
   std::fflush(stdout);
   return true;
 }

@@ -236,6 +236,10 @@ TEST_P(OnEveryWay, every_mistake_is_caught) {
     const std::string text = text_of(least, kind, GetParam().name);
     EXPECT_NE(text.find(kind.mistake), std::string::npos) << text;
     EXPECT_NE(text.find("==== the "), std::string::npos) << "what ended it is missing: " << text;
+    EXPECT_NE(text.find("  again     ./lab crash --store "), std::string::npos) << text;
+    EXPECT_EQ(text.find("no line shows what the bad medium") != std::string::npos,
+              least.oracle == 'g')
+        << text;
     EXPECT_EQ(least.oracle, failure->oracle) << text;
     fmt::print("{}: {} caught by seed {}, oracle ({}); shortest: {} commits\n", GetParam().name,
                kind.name, tally.seeds, failure->oracle, least.commits);

@@ -159,6 +159,7 @@ std::optional<Condemned> judge_and_go_on(Judging& at, std::uint64_t n, unsigned 
 
 void a_recovery_is_cut_too(Test& t) {
   const std::uint64_t n = some_commit(t);
+  expect_lock(t);
   Judging at(crash::protocol(0), t.seed() * 8 + 1, Weather::calm);
   check(t, judge_and_go_on(at, n, 0), "", "a store without a mistake goes on after a power cut",
         "its commits are numbered from what it has found");
@@ -177,7 +178,10 @@ void a_recovery_is_cut_too(Test& t) {
                     ? "judge() hands nothing on"
                     : fmt::format("{} media, the last of them with {}; {} recoveries counted",
                                   at.later.size(), text_of(most->bounds), at.tally.recoveries_cut),
-            .cause = "a recovery writes, too: what a cut leaves of it goes to `later`",
+            .cause = at.later.empty() || at.tally.recoveries_cut == 1
+                         ? "a recovery writes, too: what a cut leaves of it goes to `later`"
+                         : "tally_.recoveries_cut counts the lives that judge() lets go on and be "
+                           "cut (`again`), each of them once",
             .function = "Run::judge"});
   }
   const bool has_history = std::ranges::all_of(at.later, [](const Left& left) {

@@ -4,9 +4,7 @@
 
 #include <algorithm>
 
-#include "harness/crash/run.h"
-#include "labs/06_break_it/tests/planted.h"
-#include "labs/06_break_it/tests/scripted.h"
+#include "labs/06_break_it/tests/media.h"
 #include "labs/06_break_it/tests/tests.h"
 
 namespace pagealloc::labs {
@@ -143,15 +141,25 @@ void a_failed_commit_is_the_end(Test& t) {
   Script says = holding(n);
   says.fails_at = n + 2;
   const Lived failed(t, says, {n, n}, 4);
-  if (!t.holds(failed.wrong && !failed.wrong->served && failed.life.stopped &&
-               script().asked == behind(n, 2))) {
+  const bool is_said = failed.wrong && !failed.wrong->served;
+  const bool is_the_last = script().asked == behind(n, 2);
+  if (!t.holds(is_said && is_the_last && failed.life.stopped)) {
+    std::string cause = "life.stopped says that the store was told of a failure and is still open";
+    if (!is_said) {
+      cause =
+          "what went wrong is the answer of live(): a Wrong of oracle 'a' with the error's text, "
+          "not served, because the store said so itself. Whether it had a reason to fail is for "
+          "others to judge";
+    }
+    if (!is_the_last) {
+      cause = "a store that was told of a failure makes no more commits, and this one not again";
+    }
     t.fail({.expected = fmt::format("commit {} fails: no commit after it, life.stopped, and an "
                                     "answer that is not served",
                                     n + 2),
             .found = fmt::format("commits {}; life.stopped is {}; {}", list_of(script().asked),
                                  failed.life.stopped, text_of(failed.wrong)),
-            .cause = "a store that was told of a failure makes no more commits; whether it had a "
-                     "reason to fail is for others to judge",
+            .cause = cause,
             .function = "Run::live"});
   }
   check_moment(t, fmt::format("commit({}) has failed", n + 2), failed.life.bounds, {n + 1, n + 2});
@@ -200,6 +208,7 @@ Verdict verdict_on(const crash::StoreKind& kind, std::string_view way, std::uint
 }  // namespace
 
 void a_life_on_the_machine(Test& t) {
+  expect_lock(t);
   const crash::StoreKind kind = crash::protocol(0);
   for (const std::string_view way : {"pread", "uring"}) {
     const std::uint64_t seed = t.random().below(1U << 20);

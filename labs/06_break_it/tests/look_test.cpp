@@ -38,6 +38,9 @@ void check(Test& t, const Script& says, const Bounds& bounds, std::optional<Want
 
 constexpr Wanted served_wrong_commit{'a', true};
 constexpr Wanted served_wrong_bytes{'b', true};
+const char* const nothing_of_commit_0 =
+    "commit 0 stands for a store without any commit: there is nothing to read, and kind.contents() "
+    "knows commits from 1 on";
 
 /// A number of a commit that has others before and behind it.
 std::uint64_t some_commit(Test& t) { return 3 + t.random().below(40); }
@@ -55,7 +58,8 @@ void lost_commit_is_an_error(Test& t) {
   check(t, holding(0), {1, 1}, served_wrong_commit,
         "commit 1 was acknowledged, and the store comes back empty: oracle (a), served", cause);
   check(t, holding(n), {n, n}, {}, fmt::format("commit {} is there: nothing is wrong", n),
-        "a store that has kept its word is condemned");
+        "a store that has kept its word is condemned: both ends of the range are in it, "
+        "acknowledged <= last <= submitted");
 }
 
 void invented_commit_is_an_error(Test& t) {
@@ -99,6 +103,8 @@ void bytes_are_compared(Test& t) {
         fmt::format("commit {} wrote {} bytes, and none came back: oracle (b), served", n,
                     right.size()),
         cause);
+  check(t, holding(0), {0, 0}, {},
+        "nothing was ever committed, and nothing came back: that is right", nothing_of_commit_0);
   Script invented = holding(0);
   invented.bytes = std::vector<std::byte>(16);
   check(t, invented, {0, 0}, served_wrong_bytes,
@@ -114,7 +120,10 @@ void under_way_may_be_there(Test& t) {
           "missing; an equality stands where a range is meant");
   }
   check(t, holding(0), {0, 1}, {}, "commit 1 was not acknowledged, so an empty store is right",
-        "a commit that was submitted and not yet acknowledged may be missing");
+        fmt::format(
+            "if it is oracle (a): a commit that was submitted and not yet acknowledged may be "
+            "missing. If it is (b): {}",
+            nothing_of_commit_0));
 }
 
 void complaints_are_told_apart(Test& t) {

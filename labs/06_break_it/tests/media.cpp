@@ -49,6 +49,15 @@ std::optional<Condemned> Judging::judge(Image image, Bounds bounds, unsigned dep
   return run.judge(left, depth, later);
 }
 
+void expect_lock(Test& t) {
+  t.expect_trouble(
+      "if it waits: cut() is called from inside a call of the simulated machine, which holds its "
+      "lock. What asks the machine for more there than cut() and everything_durable() waits for "
+      "ever: a call of a file, calls(), now_ns(), and note(), which asks for the time. Else: a "
+      "loop "
+      "without an end, or something that is used after its life has ended");
+}
+
 std::uint64_t seed_without_silent_losses(const Test& t) {
   const crash::StoreKind kind = crash::protocol(0);
   std::uint64_t seed = t.seed();

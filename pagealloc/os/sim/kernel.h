@@ -51,8 +51,8 @@ class SimKernel final : public Kernel {
 
   // --- What only tests can do ---
   /// What is on the medium if the power goes now. May be asked as often as wanted: each answer is
-  /// another cut, drawn from the seed's stream. Appends what became of what to `fates`, where
-  /// given.
+  /// another cut, drawn from the seed's stream. What became of what is appended to `fates`, where
+  /// given: an empty vector for each cut, or it holds those of the cuts before as well.
   Image cut(Tearing tearing, std::vector<Fate>* fates = nullptr);
   /// Is there only one thing that a cut can leave?
   bool everything_durable();
@@ -60,7 +60,9 @@ class SimKernel final : public Kernel {
   /// for each write that is not durable, and each number of its words.
   void enumerate_tears(const std::function<void(const Image&)>& judge);
   /// Is called where the power may go: before each call, and before and after a ring's operation
-  /// takes effect. It may call cut(), enumerate_tears() and the constructor for those that survive.
+  /// takes effect. It may call cut(), everything_durable(), enumerate_tears(), trace() and the
+  /// constructor for those that survive. now_ns(), calls() and all of Kernel's wait for the lock of
+  /// the call that it is called from, for ever.
   void set_cut_point(std::function<void()> at_cut_point) {
     at_cut_point_ = std::move(at_cut_point);
   }
