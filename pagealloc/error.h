@@ -22,7 +22,7 @@ enum class Errc : std::uint8_t {
   read_only,      ///< a write to a file opened for reading
   not_available,  ///< this machine, kernel or file system does not offer it
   no_frames,      ///< every frame is lent or staged; release one
-  disk_full,      ///< no space left, found before anything was changed
+  disk_full,      ///< no space left: nothing was changed, unless a punch has freed a part
   io,             ///< the system reported a failed read, write or sync
   truncated,      ///< somebody else made the file shorter than it was at open
   poisoned,       ///< an earlier write or sync failed; no later one can be trusted

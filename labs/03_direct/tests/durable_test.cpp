@@ -63,6 +63,10 @@ void must_be_durable(Test& t, Bench& bench, const Op& sync, std::uint64_t versio
   const Loss loss = loss_in(bench, images, version);
   if (t.holds(loss.count == 0)) return;
   const std::uint64_t older[] = {0};
+  std::string picture = picture_of(loss.page, loss.bytes, version, older);
+  if (picture.find("damaged") != std::string::npos) {
+    picture += "a damaged sector was being written when the power went\n";
+  }
   t.fail({.expected = fmt::format("{} pages of version {} after a power cut: they were written "
                                   "with O_DIRECT, and their sync was reaped ({})",
                                   pages, version, how),
@@ -74,11 +78,8 @@ void must_be_durable(Test& t, Bench& bench, const Op& sync, std::uint64_t versio
                    "own cache: until a flush is sent and answered, a power cut may take what was "
                    "\"written\". The sync must reach the kernel",
           .function = "Engine::begin",
-          .evidence =
-              picture_of(loss.page, loss.bytes, version, older) +
-              "a damaged sector was being written. What the machine did last, before the power "
-              "went:\n" +
-              tail(bench.timeline(), 6)});
+          .evidence = picture + "What the machine did last, before the power went:\n" +
+                      tail(bench.timeline(), 6)});
 }
 
 }  // namespace
@@ -158,24 +159,39 @@ void reaped_is_durable(Test& t, const Way& way) {
   write_well(t, bench, *file, page, version);
   const auto images = bench.cuts(cuts_count);
   const auto lost = bench.lost(images, page, version);
-  if (t.holds(lost.count == 0)) return;
   const auto opens = opens_of(bench);
   const int flags = opens.empty() ? 0 : opens.back().flags;
   const std::uint64_t older[] = {0};
-  t.fail(
-      {.expected = fmt::format("page {} is version {} after a power cut: the file is "
-                               "write-through and the write was reaped ({})",
-                               page, version, way.how),
-       .found = fmt::format("in {} of {} power cuts it is older; the descriptor in use was opened "
-                            "with {}",
-                            lost.count, cuts_count, text_of_flags(flags)),
-       .cause = (flags & O_DSYNC) == 0
-                    ? "O_DSYNC was not asked for: what was reaped is in a cache, the kernel's or "
-                      "the drive's. O_DIRECT does not stand in for it, and it belongs to every "
-                      "descriptor of a write-through file, with O_DIRECT or without"
-                    : "the write did not go through this descriptor",
-       .function = "SharedFile::open_descriptor",
-       .evidence = picture_of(page, lost.first, version, older) + bench.calls()});
+  if (!t.holds(lost.count == 0)) {
+    t.fail(
+        {.expected = fmt::format("page {} is version {} after a power cut: the file is "
+                                 "write-through and the write was reaped ({})",
+                                 page, version, way.how),
+         .found =
+             fmt::format("in {} of {} power cuts it is older; the descriptor in use was opened "
+                         "with {}",
+                         lost.count, cuts_count, text_of_flags(flags)),
+         .cause = (flags & O_DSYNC) == 0
+                      ? "O_DSYNC was not asked for: what was reaped is in a cache, the kernel's or "
+                        "the drive's. O_DIRECT does not stand in for it, and it belongs to every "
+                        "descriptor of a write-through file, with O_DIRECT or without"
+                      : "the write did not go through this descriptor",
+         .function = "SharedFile::open_descriptor",
+         .evidence = picture_of(page, lost.first, version, older) + bench.calls()});
+  }
+  const std::size_t syncs =
+      bench.calls_of(Call::fdatasync).size() + bench.calls_of(Call::fsync).size();
+  if (t.holds((flags & O_DSYNC) != 0 && syncs == 0)) return;
+  t.fail({.expected = fmt::format("the page is durable by O_DSYNC alone, and the write makes no "
+                                  "sync: the file is write-through ({})",
+                                  way.how),
+          .found = fmt::format("a descriptor opened with {}, and syncs: {} (fdatasync, fsync)",
+                               text_of_flags(flags), syncs),
+          .cause = "a sync was sent behind the write, for which nobody asked. With O_DSYNC the "
+                   "kernel makes each write durable before it answers; a sync besides waits for "
+                   "the drive a second time, and one in its place is not what write_through says",
+          .function = "Engine::begin",
+          .evidence = bench.calls()});
 }
 
 /// O_DSYNC speaks of writes. A new length is the sync's.

@@ -33,7 +33,7 @@ void told_so(Test& t, Bench& bench, const PageFile& file, const char* how,
 }  // namespace
 
 void through_the_cache_is_told(Test& t) {
-  const char* const opens = "a file through the page cache asks for no alignment";
+  const char* const opens = "a file through the page cache demands no alignment";
   Bench cached(t, {.machine = {.align_bytes = 4096}});
   const auto plain = opened(t, cached, cached.options(), "SharedFile::find_alignment", opens);
   told_so(t, cached, *plain, "impl = pread never asks for O_DIRECT", "SharedFile::open_descriptor",
@@ -68,9 +68,10 @@ void given_up(Test& t, const Way& way) {
     const auto opens = opens_of(bench);
     if (!t.holds(opens.size() >= 2 && (opens.back().flags & O_DIRECT) == 0)) {
       t.fail({.expected = fmt::format("the file is opened again without O_DIRECT: {}", way.why),
-              .found = "the descriptor with O_DIRECT stays in use",
+              .found = fmt::format("{} open() of its name, the last with {}", opens.size(),
+                                   text_of_flags(opens.empty() ? 0 : opens.back().flags)),
               .cause = "O_DIRECT was given up in words only. The kernel goes by the descriptor's "
-                       "flags",
+                       "flags, and open_descriptor() gets one without O_DIRECT, by the file's name",
               .function = function,
               .evidence = bench.calls()});
     }
@@ -100,7 +101,7 @@ void given_up(Test& t, const Way& way) {
 }  // namespace
 
 void given_up_cleanly(Test& t) {
-  given_up(t, {512, false, "pages of 512 bytes do not fit a file that asks for 4096"});
+  given_up(t, {512, false, "pages of 512 bytes do not fit a file that demands 4096"});
   given_up(t, {4096, true, "this file cannot be read with O_DIRECT"});
 }
 

@@ -1,4 +1,4 @@
-// Task 9: a page that may lie in a hole gets its space before it is written.
+// Task 8: a page that may lie in a hole gets its space before it is written.
 #include <fcntl.h>
 #include <fmt/format.h>
 

@@ -96,7 +96,7 @@ void misaligned_is_refused(Test& t) {
     const auto file = shared(t, bench, Direct::require);
     bench.kernel.clear_log();
     for (const std::size_t behind : {odd, std::size_t{256}}) {
-      must_be_refused(t, *file, memory, behind, "the file asks for 512");
+      must_be_refused(t, *file, memory, behind, "the file demands 512");
     }
     if (!t.holds(bench.kernel.log().empty())) {
       t.fail({.expected = "an answer without a system call",
@@ -120,13 +120,13 @@ void no_stricter_than_the_file(Test& t) {
   {
     Bench bench(t, {.machine = {.align_bytes = 512}});
     const auto file = shared(t, bench, Direct::require);
-    must_be_let_through(t, *file, memory, 0, "the file asks for 512");
-    must_be_let_through(t, *file, memory, sector, "the file asks for 512");
+    must_be_let_through(t, *file, memory, 0, "the file demands 512");
+    must_be_let_through(t, *file, memory, sector, "the file demands 512");
   }
   {
     Bench bench(t, {.machine = {.align_bytes = 4}});
     const auto file = shared(t, bench, Direct::require);
-    must_be_let_through(t, *file, memory, 4, "the file asks for 4");
+    must_be_let_through(t, *file, memory, 4, "the file demands 4");
   }
   Bench bench(t);
   const auto file = shared(t, bench, Direct::off);

@@ -71,16 +71,19 @@ void direct_is_asked_for(Test& t) {
                                      : "a second descriptor was opened although the first one was "
                                        "granted",
               .function = descriptor,
-              .evidence = bench.calls()});
+              .evidence = calls_until_stopped(bench)});
     }
     const int flags = opens.front().flags;
     if (!t.holds((flags & O_DIRECT) != 0)) {
       t.fail({.expected = fmt::format("the file is opened with O_DIRECT ({})", wish),
               .found = "it is opened with " + text_of_flags(flags),
-              .cause = "the flag is missing: every read and write goes through the page cache, and "
-                       "nobody is told. That is an O_DIRECT that is silently buffered",
+              .cause = direct ? "the flag is missing: every read and write goes through the page "
+                                "cache, and nobody is told. That is an O_DIRECT that is silently "
+                                "buffered"
+                              : "an unset Options::direct was taken for off. Who chooses the "
+                                "implementation direct and says no more has required O_DIRECT",
               .function = decided_by(direct),
-              .evidence = bench.calls()});
+              .evidence = calls_until_stopped(bench)});
     }
     const int wanted = O_CLOEXEC | O_DIRECT | (read_only ? O_RDONLY : O_RDWR);
     if (!t.holds(flags == wanted)) {
@@ -89,7 +92,7 @@ void direct_is_asked_for(Test& t) {
               .cause = "reading and writing unless the options say read_only; O_CLOEXEC always; "
                        "O_DSYNC for write_through only",
               .function = descriptor,
-              .evidence = bench.calls()});
+              .evidence = calls_until_stopped(bench)});
     }
   }
 }
@@ -111,7 +114,7 @@ void nothing_is_opened_without(Test& t, std::optional<Direct> direct) {
                               "O_DIRECT, not attempted it: what he gets here is an O_DIRECT that "
                               "is silently buffered",
             .function = decided_by(direct),
-            .evidence = bench.calls()});
+            .evidence = calls_until_stopped(bench)});
   }
 }
 
@@ -179,7 +182,7 @@ void second_try_is_without(Test& t, bool create) {
                                  file ? "ok" : file.error().text()),
             .cause = "attempted means that a refusal is no error",
             .function = descriptor,
-            .evidence = bench.calls()});
+            .evidence = calls_until_stopped(bench)});
   }
   constexpr int name = O_CREAT | O_EXCL;  // whose the file is, not how it is written
   const int first = opens[0].flags & ~name & ~O_DIRECT;
@@ -191,7 +194,7 @@ void second_try_is_without(Test& t, bool create) {
          .cause = "only O_DIRECT was refused; all else that was asked for still holds, O_DSYNC "
                   "of a write-through file with it",
          .function = descriptor,
-         .evidence = bench.calls()});
+         .evidence = calls_until_stopped(bench)});
   }
 }
 
@@ -216,7 +219,7 @@ void attempted_and_refused_goes_without(Test& t) {
                 "a try without it may succeed for another reason, and then a file that could "
                 "have had O_DIRECT is silently buffered",
             .function = descriptor,
-            .evidence = bench.calls()});
+            .evidence = calls_until_stopped(bench)});
   }
 }
 

@@ -29,6 +29,15 @@ void stop_after_opening(Bench& bench) {
   bench.kernel.fail_next(Call::statx, EIO, 1);  // the first looks what kind of file it is
 }
 
+std::string calls_until_stopped(const Bench& bench) {
+  const bool stopped = std::ranges::any_of(
+      bench.calls_of(Call::statx), [](const Record& record) { return record.result == -EIO; });
+  if (!stopped) return bench.calls();
+  return bench.calls() +
+         "The statx that fails with EIO is the test's doing, to end the open there: what comes "
+         "behind it is not looked at.\n";
+}
+
 std::vector<Record> opens_of(const Bench& bench, const std::string& path) {
   std::vector<Record> opens;
   std::ranges::copy_if(bench.calls_of(Call::open), std::back_inserter(opens),

@@ -21,6 +21,8 @@ std::string text_of(std::optional<Direct> direct);
 /// The next open of a file ends with an error just after its descriptor was opened, so that no
 /// function is needed that comes later.
 void stop_after_opening(Bench& bench);
+/// The calls, for a test that has stopped the open: whose doing the failed statx is.
+std::string calls_until_stopped(const Bench& bench);
 /// The calls that opened `path`, in order.
 std::vector<conformance::Record> opens_of(const Bench& bench, const std::string& path = bench_path);
 /// How many descriptors of `path` are open now, as far as the log goes.
