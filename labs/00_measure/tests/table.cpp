@@ -74,8 +74,9 @@ void check_refused_advice(Test& t, Mended mended, const char* function, const Cl
                       "page cache (fadvise answered ENOSYS), and so it is not cold",
           .found =
               fmt::format("a report, and {} reads of the device", counts.device_reads.value_or(0)),
-          .cause = "what drop_cached() returns was not looked at; who could not make the file cold "
-                   "must say so",
+          .cause =
+              "what drop_cached() returns was not looked at, or it does not tell (test 2.2); who "
+              "could not make the file cold must say so",
           .function = function,
           .evidence = text_of(claim, counts)});
 }
