@@ -27,7 +27,7 @@ struct Group {
 /// What a benchmark says that it has seen.
 struct Report {
   std::uint64_t sum = 0;              ///< of all words of all pages that were read, modulo 2^64
-  std::uint64_t writes_per_sync = 0;  ///< of durable writes; 0: none were claimed
+  std::uint64_t writes_per_sync = 0;  ///< of durable writes; 0: none is claimed to be durable
   std::vector<Group> groups = {};     ///< of the latencies, where it says how long one takes
 };
 

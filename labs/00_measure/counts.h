@@ -11,10 +11,10 @@ namespace pagealloc::labs::measure {
 enum class Lie : std::uint8_t {
   sparse_file,       ///< what is read was never written
   warm_called_cold,  ///< it is read from memory, and a read of the device was claimed
-  no_sync,           ///< what counts as durable is not
+  no_sync,           ///< what counts as durable is not: syncs * writes_per_sync < pages
   dead_read,         ///< what is read is not used
   mean_of_two,       ///< one number for two kinds of operation
-  unequal_depth,     ///< two sides with different numbers of operations in flight
+  unequal_depth,     ///< one side has less than four fifths of the other's operations in flight
 };
 
 /// What a benchmark says of itself.
@@ -33,7 +33,7 @@ struct Counts {
   std::optional<std::uint64_t> pages_written = {};  ///< hold at start() what was to be written
   std::optional<std::uint64_t> device_reads = {};   ///< reads that the device had to do
   std::optional<std::uint64_t> syncs = {};          ///< that emptied the device's cache
-  std::uint64_t writes_per_sync = 0;                ///< as the report says
+  std::uint64_t writes_per_sync = 0;                ///< as the report says; 0: of no write
   std::optional<std::uint64_t> pages_summed = {};   ///< whose bytes are in the report's sum
   std::optional<std::uint64_t> kinds = {};   ///< of reads: 2 where some asked the device, some not
   std::optional<std::uint64_t> groups = {};  ///< of latencies, in the report
@@ -43,25 +43,27 @@ struct Counts {
 
 /// The counts that a finding can name.
 enum class Count : std::uint8_t {
-  pages_written,
   device_reads,
-  syncs,
-  pages_summed,
   groups,
-  in_flight
+  in_flight,
+  pages_summed,
+  pages_written,
+  syncs
 };
 
 struct Finding {
   Lie lie;
-  Count count;           ///< the one that shows it
-  std::uint64_t found;   ///< what was counted
-  std::uint64_t honest;  ///< what it would be if the claim were true
+  Count count;          ///< the one that shows it
+  std::uint64_t found;  ///< what was counted
+  /// What it would be if the claim were true. Of in_flight: either what is counted for the other
+  /// side or the 32 that it keeps begun.
+  std::uint64_t honest;
 };
 
 inline constexpr std::array<std::string_view, 6> lie_names = {
     "sparse_file", "warm_called_cold", "no_sync", "dead_read", "mean_of_two", "unequal_depth"};
 inline constexpr std::array<std::string_view, 6> count_names = {
-    "pages_written", "device_reads", "syncs", "pages_summed", "groups", "in_flight"};
+    "device_reads", "groups", "in_flight", "pages_summed", "pages_written", "syncs"};
 constexpr std::string_view name_of(Lie lie) { return lie_names[static_cast<std::size_t>(lie)]; }
 constexpr std::string_view name_of(Count count) {
   return count_names[static_cast<std::size_t>(count)];

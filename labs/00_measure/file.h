@@ -78,8 +78,10 @@ class Frames {
 };
 
 /// Opens `path`; a file that this makes is there after a power cut. Of Options it knows impl
-/// ("pread", "mmap", "direct", "uring"), create, direct, write_through, access, depth, kernel, and
-/// threads: with "pread", so many threads read, each one page at a time.
+/// ("pread", "mmap", "direct", "uring"), create, direct, write_through, access, depth (entries of
+/// the ring), kernel, and threads: with "pread", so many threads read, each one page at a time; who
+/// calls begin() and next() is none of them. (The engine's own threads count otherwise, and the
+/// rest of pagealloc/options.h is for the labs after this.)
 Result<std::unique_ptr<File>> open(std::string_view path, const Options& options);
 
 /// Not durable before sync().

@@ -11,11 +11,15 @@ Result<Report> d(Bench& bench) {
     const auto file = filled_file(bench, bench.options("pread"));
     if (!file) return std::unexpected(file.error());
   }
-  const int fd = bench.kernel().open(bench.path().c_str(), O_RDONLY | O_CLOEXEC, 0);
-  (void)bench.kernel().fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-  (void)bench.kernel().close(fd);
+  const auto drop = [&] {
+    const int fd = bench.kernel().open(bench.path().c_str(), O_RDONLY | O_CLOEXEC, 0);
+    (void)bench.kernel().fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    (void)bench.kernel().close(fd);
+  };
+  drop();
   const auto one = read_side(bench, "pread", bench.options("pread"), 1);
   if (!one) return std::unexpected(one.error());
+  drop();
   const auto other = read_side(bench, "ring", bench.options("uring"), 32);
   if (!other) return std::unexpected(other.error());
   return Report{.sum = *one + *other};

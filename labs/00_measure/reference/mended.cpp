@@ -73,8 +73,9 @@ Result<Report> mended_c(Bench& bench) {
 std::vector<Group> groups_of(std::vector<std::uint64_t> ns) {
   // LAB:BEGIN 4 groups_of(ns)
   std::ranges::sort(ns);
-  std::size_t split = 1;
-  for (std::size_t i = 2; i < ns.size(); ++i) {
+  const std::size_t least = (ns.size() + 19) / 20;
+  std::size_t split = least;
+  for (std::size_t i = least + 1; i + least <= ns.size(); ++i) {
     if (ns[i] - ns[i - 1] > ns[split] - ns[split - 1]) split = i;
   }
   const Group low{split, ns[split / 2]};
@@ -117,6 +118,9 @@ Result<Report> mended_d(Bench& bench) {
   pool.threads = depth;
   const auto one = read_side(bench, "pread", pool, depth);
   if (!one) return std::unexpected(one.error());
+  if (const int dropped = drop_cached(bench); dropped < 0) {
+    return std::unexpected(Error{.code = Errc::io, .os_error = -dropped});
+  }
   Options ring = bench.options("uring");
   ring.depth = depth;
   const auto other = read_side(bench, "ring", ring, depth);

@@ -52,7 +52,7 @@ Options CountedBench::options(std::string_view impl) {
   Options options;
   options.impl = impl;
   options.create = true;
-  options.kernel = &sim;
+  options.kernel = kernel_;
   return options;
 }
 
@@ -112,11 +112,14 @@ void CountedBench::start(std::string_view side) {
     (void)sim.fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     (void)sim.close(fd);
   }
-  if (setup_.syncs_fail) {
-    os::sim::FaultRates faults;
-    faults[os::sim::Fault::flush_error] = 1;
-    sim.set_faults(faults);
+  if (setup_.claim.compares) {  // of a copy, for to count them is to read them
+    os::sim::SimKernel copy(machine_of(setup_), sim);
+    section.pages_cached = pages_ - reads_of_all(copy);
   }
+  os::sim::FaultRates faults;
+  faults[os::sim::Fault::flush_error] = setup_.syncs_fail ? 1 : 0;
+  faults[os::sim::Fault::read_error] = setup_.reads_fail ? 1 : 0;
+  if (setup_.syncs_fail || setup_.reads_fail) sim.set_faults(faults);
   section.first_event = sim.trace().events().size();
   section.before = sim.device_counts();
   section.begun_ns = sim.now_ns();
@@ -193,16 +196,19 @@ std::vector<std::uint64_t> CountedBench::read_ns() {
   return all;
 }
 
-std::uint64_t CountedBench::cold_pages() {
-  const int fd = sim.open(path().c_str(), O_RDONLY | O_CLOEXEC, 0);
+std::uint64_t CountedBench::cold_pages() { return reads_of_all(sim); }
+
+/// Of the device, to read each page once through the page cache.
+std::uint64_t CountedBench::reads_of_all(os::sim::SimKernel& machine) const {
+  const int fd = machine.open(path().c_str(), O_RDONLY | O_CLOEXEC, 0);
   std::vector<std::byte> memory(page_bytes);
   const iovec iov{memory.data(), page_bytes};
-  const std::uint64_t before = sim.device_counts().reads;
+  const std::uint64_t before = machine.device_counts().reads;
   for (PageId page = 0; page < pages_; ++page) {
-    (void)sim.preadv(fd, &iov, 1, page * page_bytes);
+    (void)machine.preadv(fd, &iov, 1, page * page_bytes);
   }
-  (void)sim.close(fd);
-  return sim.device_counts().reads - before;
+  (void)machine.close(fd);
+  return machine.device_counts().reads - before;
 }
 
 Counts CountedBench::counts(const Report& report) const {

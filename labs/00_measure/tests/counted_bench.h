@@ -24,6 +24,7 @@ class CountedBench final : public Bench {
     Claim claim = {};
     bool judge_done = false;   ///< the power goes at each done()
     bool syncs_fail = false;   ///< between start() and stop()
+    bool reads_fail = false;   ///< the same
     bool empty_cache = false;  ///< at start(); what is in the page cache afterwards went through it
   };
   /// A measured section.
@@ -36,7 +37,8 @@ class CountedBench final : public Bench {
     std::size_t first_event = 0;
     std::size_t last_event = 0;
     std::uint64_t pages_written = 0;
-    std::uint64_t version = 0;  ///< of what the file holds between start() and stop()
+    std::uint64_t pages_cached = 0;  ///< in the page cache at start(); of a comparison only
+    std::uint64_t version = 0;       ///< of what the file holds between start() and stop()
     std::uint64_t device_reads() const { return after.reads - before.reads; }
     std::uint64_t in_flight() const;
   };
@@ -49,7 +51,7 @@ class CountedBench final : public Bench {
 
   explicit CountedBench(const Setup& setup);
 
-  os::Kernel& kernel() override { return sim; }
+  os::Kernel& kernel() override { return *kernel_; }
   std::string path() const override { return "/d/pages.pa"; }
   std::uint64_t pages() const override { return pages_; }
   Options options(std::string_view impl) override;
@@ -59,6 +61,8 @@ class CountedBench final : public Bench {
   void stop() override;
   void done(PageId page) override;
 
+  /// The programs get this kernel, which passes on to `sim` what it does not answer itself.
+  void stand_before(os::Kernel& kernel) { kernel_ = &kernel; }
   Counts counts(const Report& report) const;
   const std::vector<Section>& sections() const { return sections_; }
   bool measured() const { return !sections_.empty() && !open_; }
@@ -81,6 +85,7 @@ class CountedBench final : public Bench {
   std::uint64_t sum_of_version(std::uint64_t version, std::size_t bytes) const;
   std::uint64_t count_written();
   void rewrite();
+  std::uint64_t reads_of_all(os::sim::SimKernel& machine) const;
   Setup setup_;
   std::uint64_t pages_;
   harness::Sequence order_;
@@ -88,6 +93,7 @@ class CountedBench final : public Bench {
   std::uint64_t content_version_ = 0;
   std::uint64_t held_version_ = 0;  // of what the file holds, when it was written in full
   std::uint64_t versions_ = 1;
+  os::Kernel* kernel_ = &sim;
   bool open_ = false;
   std::vector<Section> sections_;
   std::map<PageId, std::uint64_t> done_;

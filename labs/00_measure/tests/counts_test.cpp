@@ -83,7 +83,9 @@ void honest_counts_are_believed(Test& t) {
   };
   const char* const honest = "all counts are as the claim needs them";
   const char* const unclaimed = "nobody has claimed what this count would show";
-  const char* const unknown = "what nobody has counted is unknown; it is not 0, and shows no lie";
+  const char* const unknown =
+      "what nobody has counted is unknown; it is not 0, and shows no lie. Ask has_value() before "
+      "comparing: an empty std::optional is less than every number, and != to each";
   const char* const one_less = "one page less than claimed is less than claimed";
   const char* const batch = "a sync may be for several writes, if the report says for how many";
   const char* const fifth = "two sides are equal if the one has at least four fifths of the other";
@@ -100,13 +102,17 @@ void honest_counts_are_believed(Test& t) {
       {reads, with([](Counts& c) { c.pages_summed = {}; }), {}, unknown},
       {durable, with([](Counts& c) { c.syncs = {}; }), {}, unknown},
       {duration, with([](Counts& c) { c.kinds = {}, c.groups = 0; }), {}, unknown},
+      {duration, with([](Counts& c) { c.kinds = 2, c.groups = {}; }), {}, unknown},
       {compares, with([](Counts& c) { c.in_flight = {}; }), {}, unknown},
+      {compares, with([](Counts& c) { c.in_flight = 1, c.in_flight_most = {}; }), {}, unknown},
       {cold, with([](Counts& c) { --*c.device_reads; }), Lie::warm_called_cold, one_less},
       {cold, with([](Counts& c) { --*c.pages_written; }), Lie::sparse_file, one_less},
       {durable, with([](Counts& c) { --*c.syncs; }), Lie::no_sync, one_less},
       {durable, with([&](Counts& c) { c.syncs = n / 16, c.writes_per_sync = 16; }), {}, batch},
       {durable, with([&](Counts& c) { c.syncs = n / 16 - 1, c.writes_per_sync = 16; }),
        Lie::no_sync, batch},
+      {durable, with([](Counts& c) { c.writes_per_sync = 0; }), Lie::no_sync,
+       "a report that says 0 writes for each sync has a sync for none"},
       {duration, with([](Counts& c) { c.kinds = c.groups = 2; }), {}, honest},
       {duration, with([](Counts& c) { c.kinds = 2; }), Lie::mean_of_two,
        "two kinds of reads, and one number for both"},

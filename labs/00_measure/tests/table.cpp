@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "labs/00_measure/tests/tests.h"
 
@@ -36,10 +37,14 @@ std::span<const Exercise> exercises() {
 
 namespace measure {
 
+void refuse_advice(conformance::TestKernel& kernel) {
+  for (int each = 0; each < 16; ++each) kernel.fail_next(os::Call::fadvise, ENOSYS);
+}
+
 const Program& program_of(char letter) { return programs[static_cast<std::size_t>(letter - 'a')]; }
 
-Report run_mended(Test& t, CountedBench& bench, Result<Report> (*mended)(Bench&),
-                  const char* function) {
+Report run_mended(Test& t, CountedBench& bench, Mended mended, const char* function,
+                  const char* section) {
   const auto report = mended(bench);
   if (!t.holds(report.has_value())) {
     t.fail({.expected = fmt::format("{}() runs on a machine without faults and reports", function),
@@ -51,9 +56,41 @@ Report run_mended(Test& t, CountedBench& bench, Result<Report> (*mended)(Bench&)
     t.fail({.expected = "a measured section, from start() to stop()",
             .found = bench.sections().empty() ? "start() was not called" : "stop() was not called",
             .cause = "what is claimed must happen between start() and stop(); nothing else counts",
-            .function = function});
+            .function = section == nullptr ? function : section});
   }
   return *report;
+}
+
+void check_refused_advice(Test& t, Mended mended, const char* function, const Claim& claim,
+                          const std::function<bool(const Counts&)>& good) {
+  CountedBench bench({.seed = t.seed(), .claim = claim});
+  conformance::TestKernel kernel(bench.sim);
+  bench.stand_before(kernel);
+  refuse_advice(kernel);
+  const auto report = mended(bench);
+  const Counts counts = bench.counts(report.value_or(Report{}));
+  if (t.holds(!report.has_value() || good(counts))) return;
+  t.fail({.expected = "an error in place of a report: the kernel did not drop the file from the "
+                      "page cache (fadvise answered ENOSYS), and so it is not cold",
+          .found =
+              fmt::format("a report, and {} reads of the device", counts.device_reads.value_or(0)),
+          .cause =
+              "what drop_cached() returns was not looked at, or it does not tell (test 2.2); who "
+              "could not make the file cold must say so",
+          .function = function,
+          .evidence = text_of(claim, counts)});
+}
+
+void check_failing_reads(Test& t, Mended mended, const Claim& claim, const char* reads) {
+  CountedBench bench({.seed = t.seed(), .claim = claim, .reads_fail = true});
+  const auto report = mended(bench);
+  if (t.holds(!report.has_value())) return;
+  t.fail({.expected = "an error in place of a report: the device could not read",
+          .found = "a report, as if all pages had been read",
+          .cause = "a read ended with an error and its result was not looked at; a sum of fewer "
+                   "pages is not what is claimed",
+          .function = reads,
+          .evidence = text_of(claim, bench.counts(*report))});
 }
 
 std::string evidence_of(const Claim& claim, CountedBench& bench, const Report& report) {

@@ -1,12 +1,14 @@
 // The tests of lab 00, by the numbers of its table (lab.json), and what they share.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "labs/00_measure/lies/lies.h"
 #include "labs/00_measure/mended.h"
 #include "labs/00_measure/tests/counted_bench.h"
 #include "labs/grader/grader.h"
+#include "pagealloc/conformance/test_kernel.h"
 
 namespace pagealloc::labs {
 
@@ -39,6 +41,8 @@ void honest_counts_are_believed(Test& t);  // 8.2
 
 namespace measure {
 
+/// From now on the kernel takes no advice: it was built without posix_fadvise.
+void refuse_advice(conformance::TestKernel& kernel);
 /// Program 'a' to 'f'.
 const Program& program_of(char letter);
 /// Is this the lie of that program, and this the count that shows it? The table is of hashes:
@@ -46,9 +50,18 @@ const Program& program_of(char letter);
 bool is_lie_of(char letter, Lie lie);
 bool is_count_of(char letter, Count count);
 
-/// Runs a mended program, which must give a report and have measured something.
-Report run_mended(Test& t, CountedBench& bench, Result<Report> (*mended)(Bench&),
-                  const char* function);
+using Mended = Result<Report> (*)(Bench&);
+/// Runs a mended program, which must give a report and have measured something. `section` is the
+/// function in which start() and stop() are called, if that is another one.
+Report run_mended(Test& t, CountedBench& bench, Mended mended, const char* function,
+                  const char* section = nullptr);
+/// Runs a mended program where the kernel does not drop what is in the page cache, and says so: it
+/// must end with an error, unless its counts are `good` all the same.
+void check_refused_advice(Test& t, Mended mended, const char* function, const Claim& claim,
+                          const std::function<bool(const Counts&)>& good);
+/// Runs a mended program where the device cannot read: it must end with an error. `reads` is the
+/// function that is to pass it on.
+void check_failing_reads(Test& t, Mended mended, const Claim& claim, const char* reads);
 /// The counts, and the first things that happened between start() and stop().
 std::string evidence_of(const Claim& claim, CountedBench& bench, const Report& report);
 
