@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -67,14 +68,19 @@ std::string file_system_of(dev_t device) {
   return "";
 }
 
-void add_device(nlohmann::json& facts, dev_t device) {
+/// Where sysfs describes it; empty: nowhere.
+std::filesystem::path block_of(dev_t device) {
   namespace fs = std::filesystem;
   std::error_code error;
   fs::path block =
       fs::canonical(fmt::format("/sys/dev/block/{}:{}", major(device), minor(device)), error);
-  if (error) block.clear();
+  if (error) return {};
   // A partition has no queue of its own; its disk, one level up, has.
-  if (!block.empty() && !fs::exists(block / "queue", error)) block = block.parent_path();
+  return fs::exists(block / "queue", error) ? block : block.parent_path();
+}
+
+void add_device(nlohmann::json& facts, dev_t device) {
+  const std::filesystem::path block = block_of(device);
   const auto queue = [&](const char* name) {
     return block.empty() ? std::string() : first_line((block / "queue" / name).string());
   };
@@ -119,6 +125,15 @@ nlohmann::json machine_facts(const std::string& directory) {
     add_device(facts, status.st_dev);
   }
   return facts;
+}
+
+std::uint64_t read_ahead_bytes(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) return 0;
+  const std::filesystem::path block = block_of(status.st_dev);
+  if (block.empty()) return 0;
+  const std::string kilobytes = first_line((block / "queue" / "read_ahead_kb").string());
+  return std::strtoull(kilobytes.c_str(), nullptr, 10) * 1024;
 }
 
 nlohmann::json machine_facts(const os::sim::Machine& machine) {

@@ -7,6 +7,7 @@
 
 #include "harness/caches/orders.h"
 #include "harness/campaign.h"
+#include "harness/machine.h"
 #include "harness/workload.h"
 #include "pagealloc/os/device_reads.h"
 
@@ -82,6 +83,17 @@ Bench::Bench(const Files& files, const Extent& extent, Progress& progress)
       progress_(progress),
       page_bytes_(static_cast<std::uint32_t>(file_.bytes() / file_.pages())),
       hits_reason_(why_hits_are_unknown(files.half)) {
+  // Pages that are being read cannot be taken back. Where they fill the memory a fault finds none,
+  // and the kernel ends the process: two windows of what it reads ahead have to fit.
+  const std::uint64_t ahead_bytes = read_ahead_bytes(file_.path());
+  if (2 * ahead_bytes > extent.budget_bytes) {
+    limit_reason_ = fmt::format(
+        "not available here: the kernel reads {} bytes ahead on this disk, too much for a page "
+        "cache "
+        "of {} bytes",
+        ahead_bytes, extent.budget_bytes);
+    return;
+  }
   auto limit = MemoryLimit::make(extent.budget_bytes + beside_bytes(page_bytes_));
   if (limit) {
     limit_.emplace(std::move(*limit));

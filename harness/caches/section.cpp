@@ -16,7 +16,7 @@ constexpr std::uint64_t files_over_budget = 6;  // 4, 1 and 1/2, and a rest
 Extent extent_of(Mode mode) {
   switch (mode) {
     case Mode::quick:
-      return {.budget_bytes = 8 * mebibyte, .rounds = 2, .all = false};
+      return {.budget_bytes = 16 * mebibyte, .rounds = 2, .all = false};
     case Mode::standard:
       return {.budget_bytes = 16 * mebibyte, .rounds = 3, .all = true};
     case Mode::full:

@@ -25,12 +25,21 @@ rig_root() {
   return 1
 }
 
+# What uml_ptrace.cpp was built into, beside the rig's program; nothing where nothing was built.
+uml_preload() {
+  local made
+  for made in "${program:+${program%/*}/libuml_ptrace.so}" \
+    "${root:-/nowhere}"/build/{debug,release}/bin/libuml_ptrace.so; do
+    if [[ -e $made ]]; then printf '%s' "$made"; return; fi
+  done
+}
+
 # uml DIR ARGUMENT...: boots it, with all its files in DIR, so that it needs no home and no /dev/shm. To
 # be called with its output in a pipe: a terminal would be set to other modes.
 uml() {
   local dir=$1
   shift
-  (cd "$dir" && TMPDIR=$dir HOME=$dir exec timeout --kill-after=5 900 linux.uml uml_dir="$dir" \
+  (cd "$dir" && LD_PRELOAD=$(uml_preload) TMPDIR=$dir HOME=$dir exec timeout --kill-after=5 900 linux.uml uml_dir="$dir" \
     rootfstype=hostfs rootflags=/ ro con=null con0=null,fd:1 quiet "$@" </dev/null 2>&1)
 }
 
@@ -51,6 +60,10 @@ probe_rig_uml() {
   said=$({ uml "$dir" mem=64M init=/bin/true | cat; } 2>/dev/null)
   rm -rf "$dir"
   # It panics when its first process ends, which is as far as it is meant to get.
+  if [[ $said == *'set fp regs failed'* && -z $(uml_preload) ]]; then
+    found='this processor has registers that linux.uml does not know; ./lab build makes what helps'
+    return 2
+  fi
   if [[ $said != *'Attempted to kill init! exitcode=0x00000000'* ]]; then
     found="linux.uml does not boot: $(grep -i -m 1 -E 'fail|cannot|denied|permitted|error' \
       <<<"$said" || tail -n 1 <<<"$said")"
