@@ -241,7 +241,9 @@ std::string Bare::picture() const {
   std::string text;
   for (FrameId frame = 0; frame < cache->frames(); ++frame) {
     const PageId page = table.page_of(frame);
-    std::string what = "claimed: free, or staged";
+    std::string what = table.detached(frame)
+                           ? "claimed: free, or staged"
+                           : fmt::format("page {}, claimed: nobody can read it", page);
     if (!table.claimed(frame)) {
       const auto version = bench.version_of(page, bytes_of(frame));
       what = fmt::format("page {}{}", page, version ? fmt::format(", version {}", *version) : "");
