@@ -41,8 +41,8 @@ class DirtyPages {
     const auto first = tree_.lower_bound(page);
     return first != tree_.end() && first->page - page < run;
   }
-  /// Appends at most `max`, from `page` on in rising order, and then those before it: as an
-  /// elevator goes.
+  /// Appends at most `max`, from `page` on in rising order, and then those before it, from the
+  /// first on, in rising order too: as an elevator that carries upwards only.
   void list(PageId page, std::size_t max, std::vector<Dirty>& into) const noexcept {
     auto next = tree_.lower_bound(page);
     for (std::size_t left = std::min(max, size()); left > 0; --left, ++next) {

@@ -70,6 +70,14 @@ std::string text_of(std::span<const Note> notes) {
   return "what the any-order engine was asked for, and did:\n" + tail_of(text);
 }
 
+std::string locked_twice(std::string_view function) {
+  return fmt::format(
+      "{} waits for a lock that it has: a public function of Cache, which takes the lock, called "
+      "under it (Cache::publish, unpin, give_up, drop, stage). FrameTable has functions of the "
+      "same names that take none, and take_frame() is called with the lock",
+      function);
+}
+
 // --- A cached file ------------------------------------------------------------------------------
 
 Cached::Cached(Test& test, const Setup& setup)
@@ -154,7 +162,9 @@ void Cached::sync(const Blame& blame) {
 
 Bare::Bare(Test& test, std::uint32_t frames, std::uint64_t pages)
     : test_(test), bench(test, bench_of("direct", pages)) {
-  auto opened = SharedFile::open(bench_path, options_of(bench, frames), Direct::require);
+  Options options = options_of(bench, frames);
+  options.kernel = &kernel;
+  auto opened = SharedFile::open(bench_path, options, Direct::require);
   opens(test, opened.has_value(), opened ? "" : opened.error().text());
   shared = std::move(*opened);
   auto made = cache::Cache::make(*shared);
@@ -227,15 +237,22 @@ std::vector<FrameId> Bare::stage_all() {
 }
 
 std::string Bare::picture() const {
-  const cache::FrameTable& table = cache->table();
+  cache::FrameTable& table = cache->table();
   std::string text;
   for (FrameId frame = 0; frame < cache->frames(); ++frame) {
     const PageId page = table.page_of(frame);
-    std::string what = "free, or staged";
+    std::string what = table.detached(frame)
+                           ? "claimed: free, or staged"
+                           : fmt::format("page {}, claimed: nobody can read it", page);
     if (!table.claimed(frame)) {
       const auto version = bench.version_of(page, bytes_of(frame));
       what = fmt::format("page {}{}", page, version ? fmt::format(", version {}", *version) : "");
-      if (table.detached(frame)) what = fmt::format("was page {}, detached, still held", page);
+      if (table.detached(frame)) {
+        table.hold(frame);  // whether that is the only hold is told when it is given back
+        what = fmt::format(
+            "was page {}, detached, {}", page,
+            table.unpin(frame) ? "held by nobody, and nobody has reclaimed it" : "still held");
+      }
       if (!table.detached(frame)) what += table.idle(frame) ? "" : ", held";
       if (table.find(page) == frame && cache->any_unwritten(page, 1)) what += ", page is dirty";
     }

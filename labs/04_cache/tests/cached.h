@@ -8,6 +8,7 @@
 
 #include "labs/04_cache/tests/any_order.h"
 #include "labs/04_cache/tests/assertions.h"
+#include "labs/04_cache/tests/watched_kernel.h"
 #include "labs/grader/bench.h"
 #include "pagealloc/cache/cache.h"
 #include "pagealloc/cache/transfer.h"
@@ -26,6 +27,19 @@ std::string counted(std::uint64_t count, std::string_view what);
 std::string tail_of(const std::string& text, std::size_t lines = 24);
 /// The last of what the any-order engine was asked for, and did; empty if that is nothing.
 std::string text_of(std::span<const Note> notes);
+
+/// Why `function` may not come back at all. For Test::expect_trouble().
+std::string locked_twice(std::string_view function);
+
+/// Moves one transfer at a time, as direct's engine does.
+class OneByOne final : public IoEngine {
+ public:
+  using IoEngine::IoEngine;
+  void begin(Op& op) noexcept override { end(op, blocking::execute(shared(), op)); }
+  Result<std::unique_ptr<IoEngine>> another() noexcept override {
+    return std::make_unique<OneByOne>(share());
+  }
+};
 
 /// A file of version 0 that is open with a cache: CLOCK, nothing read ahead.
 class Cached {
@@ -85,7 +99,7 @@ class Bare {
   /// Stages until there is no frame any more: those it has got.
   std::vector<FrameId> stage_all();
   std::span<std::byte> bytes_of(FrameId frame) const;
-  /// The frames, one a line: which page, which version, held or free.
+  /// The frames, one a line: which page, which version, held, free, or forgotten.
   std::string picture() const;
 
  private:
@@ -99,6 +113,7 @@ class Bare {
 
  public:
   Bench bench;
+  WatchedKernel kernel{bench.kernel};
   std::shared_ptr<SharedFile> shared;
   std::shared_ptr<cache::Cache> cache;
 };

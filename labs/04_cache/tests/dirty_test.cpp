@@ -112,6 +112,7 @@ void held_while_it_is_written(Test& t) {
          .function = "Cache::take_dirty",
          .evidence = "before stage() was called until it had nothing left:\n" + before});
   }
+  t.expect_trouble(locked_twice("written()"));
   bare.cache->written(batch, true);
   const FrameId now = bare.stage();
   if (!t.holds(now == older)) {

@@ -6,6 +6,7 @@
 
 #include "labs/04_cache/tests/cached.h"
 #include "labs/04_cache/tests/tests.h"
+#include "pagealloc/cache/write_back.h"
 
 namespace pagealloc::labs {
 
@@ -190,6 +191,85 @@ void disk_is_full(Test& t, const char* impl) {
   cached.reads_as(pages[1], 0, "for which there was no room", lost_is_dropped);
 }
 
+/// Frames that are held, and where they are.
+struct Held {
+  std::size_t frames = 0;
+  std::string picture = {};
+};
+
+Held held_in(const Bare& bare) {
+  const cache::FrameTable& table = bare.cache->table();
+  Held held;
+  for (FrameId frame = 0; frame < table.frames(); ++frame) {
+    held.frames += table.claimed(frame) || table.idle(frame) ? 0U : 1U;
+  }
+  held.picture = bare.picture();
+  return held;
+}
+
+/// The second of three writes fails, and there is no file around it that would drop the cache, too.
+void run_fails_alone(Test& t) {
+  Bare& bare = Bare::kept(t, 24);
+  OneByOne engine(bare.shared);
+  cache::WriteBack write_back(*bare.cache, engine);
+  auto pages = some_pages(t.random(), 4, 0, 100);
+  std::ranges::sort(pages);
+  for (PageId& page : pages) page *= 3;  // no neighbours
+  for (const PageId page : std::span(pages).first(3)) (void)bare.write(page, 1);
+  bare.bench.kernel.fail_next(Call::pwritev, EIO, 1);
+  Held held;  // when the turn was given back
+  bare.kernel.set_at_wake([&] { held = held_in(bare); });
+  const auto first = write_back.run(SIZE_MAX);
+  bare.kernel.set_at_wake({});
+  if (!t.holds(held.frames == 0)) {
+    t.fail({.expected = "no page that was taken is held when the turn is given back",
+            .found = fmt::format("{} held", counted(held.frames, "frame")),
+            .cause = "what was taken is handed back before the turn is: the next one who has it "
+                     "calls take_dirty(), which clears the list that is still to be handed back",
+            .function = "WriteBack::run",
+            .evidence = held.picture});
+  }
+  if (!t.holds(first.result == Errc::io && first.os_error == EIO)) {
+    t.fail({.expected = "run() says: " + labs::text_of(Errc::io, EIO),
+            .found = labs::text_of(first.result, first.os_error),
+            .cause = "the outcome of a run is that of its first write that failed",
+            .function = "WriteBack::run",
+            .evidence = bare.bench.calls()});
+  }
+  for (const PageId page : std::span(pages).first(3)) {
+    if (t.holds(bare.cache->table().find(page) == no_frame)) continue;
+    t.fail({.expected = fmt::format("page {} is in no frame any more when run() has failed: the "
+                                    "cache was dropped",
+                                    page),
+            .found = "it is still found",
+            .cause = lost_is_dropped.cause,
+            .function = lost_is_dropped.function,
+            .evidence = bare.picture()});
+  }
+  (void)bare.write(pages[3], 1);
+  bare.bench.kernel.clear_log();
+  const auto second = write_back.run(SIZE_MAX);
+  const std::size_t writes = bare.bench.kernel.count(Call::pwritev);
+  if (!t.holds(second.result == Errc::ok && writes == 0)) {
+    t.fail({.expected = "the next run begins nothing, because the file is poisoned, and none of "
+                        "its writes has failed: ok",
+            .found = fmt::format("{}, {}", labs::text_of(second.result, second.os_error),
+                                 counted(writes, "write")),
+            .cause = "run() forgets the outcome of the run before; that the file is poisoned is "
+                     "what SharedFile::failed() says, and a sync asks it",
+            .function = "WriteBack::run",
+            .evidence = bare.bench.calls()});
+  }
+  if (!t.holds(bare.cache->dirty() == 0 && bare.cache->table().find(pages[3]) == no_frame)) {
+    t.fail({.expected = fmt::format("page {} is in no frame any more: the file was poisoned before",
+                                    pages[3]),
+            .found = "it is still found",
+            .cause = lost_is_dropped.cause,
+            .function = lost_is_dropped.function,
+            .evidence = bare.picture()});
+  }
+}
+
 }  // namespace
 
 void write_that_fails(Test& t) {
@@ -197,6 +277,7 @@ void write_that_fails(Test& t) {
     one_write_fails(t, impl);
     disk_is_full(t, impl);
   }
+  run_fails_alone(t);
 }
 
 }  // namespace pagealloc::labs

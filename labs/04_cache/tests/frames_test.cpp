@@ -83,6 +83,8 @@ void none_is_an_answer(Test& t) {
 }  // namespace
 
 void lent_stays(Test& t) {
+  t.expect_trouble(locked_twice("take_frame()"));
+  (void)Bare::kept(t, 16).stage();
   for (const char* impl : {"direct", any_order}) lent_stays_on(t, impl);
   expect_trouble(t, evicted_while_lent);
   none_is_an_answer(t);

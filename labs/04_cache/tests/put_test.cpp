@@ -38,8 +38,32 @@ void not_read_again(Test& t, const Cached& cached, PageId page) {
 
 }  // namespace
 
+namespace {
+
+void published_and_found(Test& t) {
+  Bare& bare = Bare::kept(t, 24);
+  const PageId page = t.random().below(400);
+  const FrameId frame = bare.write(page, 1);
+  const FrameId found = bare.cache->table().find(page);
+  const bool readable = !bare.cache->table().claimed(frame);
+  if (t.holds(found == frame && readable)) return;
+  const Blame& blame = found == frame ? never_published : not_in_its_place;
+  t.fail({.expected = fmt::format("page {} can be read in frame {}, with which put() was called",
+                                  page, frame),
+          .found = found == no_frame ? "it is in no frame"
+                   : found != frame  ? fmt::format("it is found in frame {}", found)
+                                     : "it is found there, and the frame is still claimed",
+          .cause = blame.cause,
+          .function = blame.function,
+          .evidence = bare.picture()});
+}
+
+}  // namespace
+
 void written_is_read(Test& t) {
   expect_trouble(t, never_published);
+  t.expect_trouble(locked_twice("put()"));
+  published_and_found(t);
   for (const char* impl : {"direct", any_order}) {
     const auto pages = some_pages(t.random(), 3, 0, 100);
     {
@@ -190,8 +214,40 @@ void marked_as_said(Test& t) {
 
 }  // namespace
 
+namespace {
+
+/// A frame is asked for when all are in use, and the hand stands at a dirty one.
+void refused_and_not_claimed(Test& t) {
+  constexpr std::uint32_t frames = 24;
+  Bare& bare = Bare::kept(t, frames);
+  const auto pages = some_pages(t.random(), frames, 0, 400);
+  const FrameId dirty = bare.write(pages[0], 1);
+  for (const PageId page : std::span(pages).subspan(1)) (void)bare.read(page);
+  (void)bare.stage();
+  const bool there = bare.cache->table().find(pages[0]) == dirty;
+  const bool claimed = bare.cache->table().claimed(dirty);
+  if (t.holds(there && !claimed)) return;
+  Blame blame = evicted_unwritten;
+  if (there) {
+    blame.cause =
+        "the dirty frame was claimed and then refused: it stays claimed, so nobody can read it, "
+        "and nobody gives it back. claim() takes; dirty_.contains() only asks, and comes first";
+  }
+  t.fail({.expected = fmt::format("page {} is dirty and can be read, in frame {}, after a frame "
+                                  "was taken for another page",
+                                  pages[0], dirty),
+          .found = there ? "its frame is claimed" : "it is not in that frame any more",
+          .cause = blame.cause,
+          .function = blame.function,
+          .evidence = bare.picture()});
+}
+
+}  // namespace
+
 void dirty_does_not_go(Test& t) {
   marked_as_said(t);
+  expect_trouble(t, evicted_unwritten);
+  refused_and_not_claimed(t);
   for (const char* impl : {"direct", any_order}) dirty_stays_on(t, impl);
 }
 
@@ -205,6 +261,39 @@ void check_evictions(Test& t, const Cached& cached, std::uint64_t most, const st
           .found = counted(found, "eviction"),
           .cause = cause,
           .function = "Cache::put"});
+}
+
+void check_ahead(Test& t, const Cached& cached, const std::string& expected,
+                 const std::string& cause) {
+  const CacheCounters counters = cached.counters();
+  if (t.holds(counters.ahead_used == 0 && counters.ahead_wasted == 8)) return;
+  t.fail({.expected = expected,
+          .found = fmt::format("{} were for nothing, {} were used", counters.ahead_wasted,
+                               counters.ahead_used),
+          .cause = cause,
+          .function = "Cache::put"});
+}
+
+/// What was read ahead and then written before anybody read it.
+void come_back_without_marks(Test& t) {
+  Cached& cached = Cached::kept(t, {.frames = 64, .pages = 200});
+  const PageId first = t.random().below(20);
+  (void)prefetch(*cached.file, first, 16);
+  for (PageId page = first; page < first + 8; ++page) cached.write(page, 1);
+  check_ahead(t, cached, "8 of 16 pages read ahead were for nothing: they were written, not read",
+              "what was read ahead and not asked for (ahead_[old].unused) is counted in "
+              "ahead_wasted when a write takes its place");
+  // Each frame that was free gets a page, and all that were put or read now are read twice.
+  for (int round = 0; round < 2; ++round) {
+    for (PageId page = first; page < first + 8; ++page) (void)cached.lent(*cached.file, page);
+    for (PageId page = 100; page < 148; ++page) (void)cached.lent(*cached.file, page);
+  }
+  // The policy is told of so many hits at once, at most.
+  for (int hits = 0; hits < 64; ++hits) (void)cached.lent(*cached.file, 100);
+  check_ahead(t, cached,
+              "8 of 16 pages read ahead were for nothing, after 48 others were read twice",
+              "the old frame came back with its mark (ahead_[old].unused): the first use of its "
+              "next page is taken for that of a page that was read ahead");
 }
 
 }  // namespace
@@ -241,6 +330,7 @@ void frames_come_back(Test& t) {
         t, cached, 1,
         "1 eviction, for the write: the frame that was lent meanwhile has come back since", leak);
   }
+  come_back_without_marks(t);
 }
 
 }  // namespace pagealloc::labs

@@ -37,6 +37,11 @@ void check_sync(Test& t, Cached& cached, std::span<const PageId> pages, std::siz
           "a transfer moved more than its pages: begin() takes away the pieces that the batch had "
           "the last time, before it names its own",
           "WriteBack::begin"};
+    } else if (std::ranges::any_of(calls,
+                                   [](const auto& call) { return call.bytes > 64 * 4096; })) {
+      blame.cause =
+          "a transfer is longer than 64 pages (256 KiB): neighbours() counts to `max` and no "
+          "further";
     } else if (calls.size() > writes) {
       blame.cause =
           "pages that follow each other in the file go in one transfer, up to 64 of them "
@@ -116,16 +121,6 @@ void one_page(Test& t) {
   check_medium(cached, pages);
 }
 
-/// Moves one transfer at a time, as direct does.
-class OneByOne final : public IoEngine {
- public:
-  using IoEngine::IoEngine;
-  void begin(Op& op) noexcept override { end(op, blocking::execute(shared(), op)); }
-  Result<std::unique_ptr<IoEngine>> another() noexcept override {
-    return std::make_unique<OneByOne>(share());
-  }
-};
-
 /// Asked for ten, it writes ten.
 void no_more_than_asked(Test& t) {
   Bare& bare = Bare::kept(t, 1024);
@@ -145,6 +140,25 @@ void no_more_than_asked(Test& t) {
   }
 }
 
+/// Run after run, and there is nothing to do.
+void nothing_to_write(Test& t) {
+  Bare& bare = Bare::kept(t, 24);
+  OneByOne engine(bare.shared);
+  cache::WriteBack write_back(*bare.cache, engine);
+  expect_trouble(t, {"a run that found nothing dirty did not give the turn back, and the next one "
+                     "waits for it",
+                     "WriteBack::run"});
+  for (int run = 0; run < 3; ++run) {
+    const auto outcome = write_back.run(SIZE_MAX);
+    if (t.holds(outcome.result == Errc::ok && bare.bench.kernel.log().empty())) continue;
+    t.fail({.expected = "a run that finds nothing dirty makes no call, and is ok",
+            .found = std::string(name_of(outcome.result)),
+            .cause = run_succeeds.cause,
+            .function = run_succeeds.function,
+            .evidence = bare.bench.calls()});
+  }
+}
+
 }  // namespace
 
 void neighbours_in_one(Test& t) {
@@ -156,6 +170,7 @@ void neighbours_in_one(Test& t) {
   long_row(t);
   no_more_than_asked(t);
   one_page(t);
+  nothing_to_write(t);
 }
 
 // --- Many at a time -----------------------------------------------------------------------------
