@@ -6,26 +6,44 @@
 // know of is put back as it is.
 #include <dlfcn.h>
 #include <elf.h>
+#include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 
-#include <cerrno>
 #include <cstdarg>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 
 namespace {
 
 using Ptrace = long (*)(int request, ...);
 
-constexpr std::size_t xstate_bytes_max = 64 * 1024;
+/// While it lives no signal comes in between: user-mode-linux's handlers change errno, and may go
+/// on with another of its processes.
+class NoSignals {
+ public:
+  NoSignals() {
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_BLOCK, &all, &before_);
+  }
+  ~NoSignals() { (void)sigprocmask(SIG_SETMASK, &before_, nullptr); }
 
-long set_whole(Ptrace real, int pid, const iovec& known) {
-  alignas(64) static char whole[xstate_bytes_max];  // user-mode-linux has one thread that does this
+ private:
+  sigset_t before_;
+};
+
+long set_registers(Ptrace real, int pid, const iovec& known) {
+  static char whole[64 * 1024];  // AMX's are 11 KiB, and user-mode-linux's stacks hold 16
+  const NoSignals no_signals;
   iovec all{whole, sizeof whole};
-  const long got = real(PTRACE_GETREGSET, pid, NT_X86_XSTATE, &all);
-  if (got < 0 || known.iov_len > all.iov_len) return got < 0 ? got : (errno = EFAULT, -1);
-  std::memcpy(whole, known.iov_base, known.iov_len);
+  if (real(PTRACE_GETREGSET, pid, NT_X86_XSTATE, &all) < 0) return -1;
+  if (known.iov_len < all.iov_len) {
+    std::memcpy(whole, known.iov_base, known.iov_len);
+  } else {
+    all = known;
+  }
   return real(PTRACE_SETREGSET, pid, NT_X86_XSTATE, &all);
 }
 
@@ -39,8 +57,8 @@ extern "C" long ptrace(enum __ptrace_request request, ...) noexcept {
   void* const address = va_arg(arguments, void*);
   void* const data = va_arg(arguments, void*);
   va_end(arguments);
-  const long result = real(request, pid, address, data);
-  const bool short_buffer = result < 0 && errno == EFAULT && request == PTRACE_SETREGSET &&
-                            reinterpret_cast<std::size_t>(address) == NT_X86_XSTATE;
-  return short_buffer ? set_whole(real, pid, *static_cast<const iovec*>(data)) : result;
+  if (request == PTRACE_SETREGSET && reinterpret_cast<std::uintptr_t>(address) == NT_X86_XSTATE) {
+    return set_registers(real, pid, *static_cast<const iovec*>(data));
+  }
+  return real(request, pid, address, data);
 }
