@@ -89,8 +89,7 @@ Bench::Bench(const Files& files, const Extent& extent, Progress& progress)
   if (2 * ahead_bytes > extent.budget_bytes) {
     limit_reason_ = fmt::format(
         "not available here: the kernel reads {} bytes ahead on this disk, too much for a page "
-        "cache "
-        "of {} bytes",
+        "cache of {} bytes",
         ahead_bytes, extent.budget_bytes);
     return;
   }
