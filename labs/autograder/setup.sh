@@ -11,6 +11,7 @@ mkdir -p "$target"
 cp -a "$source/repository/." "$target/"
 chmod 755 /autograder "$target"
 chmod -R go+rX "$target"
+chmod 755 "$target/lab"  # some tools unpack a zip without the files' modes
 install -m 600 "$source/seed" "$source/lab" /autograder/
 
 cd "$target"
