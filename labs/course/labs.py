@@ -2,13 +2,22 @@
 
 import json
 import pathlib
+import re
 from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SEEDS = 1 << 64  # what a test draws from takes so many
 
 
 class Trouble(Exception):
     """What stops a command, in one line for people."""
+
+
+def seed_of(text):
+    """A seed as it is typed; anything else would fail every test, and not by the student's fault."""
+    if not re.fullmatch(r"[0-9]{1,20}", text) or int(text) >= SEEDS:
+        raise Trouble(f"a seed is a whole number from 0 to {SEEDS - 1}, and not '{text}'")
+    return int(text)
 
 
 @dataclass(frozen=True)
