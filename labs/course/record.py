@@ -4,6 +4,7 @@ The record holds the files that were graded, word for word, the seed, and hashes
 them; ./lab grade --replay RECORD makes the grade anew and compares.
 """
 
+import base64
 import dataclasses
 import datetime
 import hashlib
@@ -33,6 +34,26 @@ def grader_hash(lab):
     return whole.hexdigest()
 
 
+def stored(data):
+    """A file as the record has it: as text where it is text, so that people can read it."""
+    try:
+        return {"sha256": sha256(data), "text": data.decode()}
+    except UnicodeDecodeError:
+        return {"sha256": sha256(data), "base64": base64.b64encode(data).decode()}
+
+
+def contents_of(name, file):
+    """The bytes that stored() has been given; Trouble if they are not those any more."""
+    try:
+        data = file["text"].encode() if "text" in file else \
+            base64.b64decode(file["base64"], validate=True)
+    except ValueError as error:
+        raise Trouble(f"what it has of {name} cannot be read: {error}") from error
+    if sha256(data) != file["sha256"]:
+        raise Trouble(f"what it has of {name} has not the hash that stands beside it")
+    return data
+
+
 def take_submission(lab, folder):
     """name -> path of the lab's files in a submission, and of nothing else that is there. They lie
     in the folder itself, or where they lie in the repository."""
@@ -57,8 +78,7 @@ def make(lab, files, seed, hidden=False, on_outcome=None, untrusted=False):
         "datetime": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "grader": grader_hash(lab),
         "machine": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "files": {name: {"sha256": sha256(data), "text": data.decode(errors="replace")}
-                  for name, data in contents.items()},
+        "files": {name: stored(data) for name, data in contents.items()},
         "score": 0, "max": lab.points, "compile_error": None, "warnings": "", "tests": []}
     try:
         outcomes, explained, record["warnings"] = check.grade_files(
