@@ -5,7 +5,7 @@ import pathlib
 import sys
 import tempfile
 
-from course import check, formats, labs, progress, record, terminal
+from course import formats, labs, progress, record, terminal
 from course.labs import Trouble
 
 
@@ -21,14 +21,9 @@ def grade(options):
         raise Trouble("a submission is one lab's: ./lab grade NN --submission DIR")
     grades = []
     for lab in chosen:
-        files = record.take_submission(
-            lab, pathlib.Path(options.submission) if options.submission else lab.folder)
-        check.prepare(lab)
-        made = record.make(lab, files, options.seed, options.hidden,
-                           lambda outcome, lab=lab: show_status(lab, outcome),
-                           untrusted=options.submission is not None)
+        made = grade_one(lab, options)
         terminal.end_status()
-        if not options.submission:
+        if not options.submission and not made["refused"]:
             progress.note_score(lab, made["score"])
         grades.append(made)
     if formatted:
@@ -42,6 +37,18 @@ def grade(options):
     return 0
 
 
+def grade_one(lab, options):
+    """The record. What is wrong with a submission is said in it, to its author."""
+    folder = pathlib.Path(options.submission) if options.submission else lab.folder
+    try:
+        files = record.take_submission(lab, folder)
+    except record.NotTaken as fault:
+        return record.refuse(lab, options.seed, options.hidden, fault)
+    return record.make(lab, files, options.seed, options.hidden,
+                       lambda outcome: show_status(lab, outcome),
+                       untrusted=options.submission is not None)
+
+
 def show_status(lab, outcome):
     # Standard output may be somebody's file.
     if sys.stdout.isatty():
@@ -51,6 +58,9 @@ def show_status(lab, outcome):
 def show(made):
     title = f"{made['lab'][:2]}  {made['title']}"
     print(f"  {title:<24}{terminal.bar(made['score'], made['max'])}")
+    if made["refused"]:
+        print("      not graded: " + made["refused"])
+        return
     if made["compile_error"]:
         print("      does not compile: " + made["compile_error"].strip().splitlines()[0])
         return
@@ -102,7 +112,9 @@ def replay(path):
     """Makes a stored grade again, from the files in its record."""
     old = record.load(path)
     lab = labs.find(old["lab"])
-    check.prepare(lab)
+    if old.get("refused"):
+        print(f"Lab {lab.number}: nothing was graded, for {old['refused']}")
+        return 0
     with tempfile.TemporaryDirectory(prefix="pagealloc-replay-") as folder:
         for name, file in old["files"].items():
             if name not in {each.name for each in lab.files}:

@@ -9,6 +9,8 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import os
+import pathlib
 import platform
 
 from course import build, check, explain
@@ -16,6 +18,10 @@ from course.labs import ROOT, Trouble
 
 SCHEMA = "pagealloc/grade/v1"
 FILE_BYTES = 256 << 10  # of one file of a submission
+
+
+class NotTaken(Trouble):
+    """What is wrong with a submission: its author's to mend, and no trouble of the grader's."""
 
 
 def sha256(data):
@@ -54,33 +60,63 @@ def contents_of(name, file):
     return data
 
 
+def place_of(lab, folder, name):
+    """Where this file lies in a submission, as a path in it; NotTaken if it cannot be graded. No link
+    is followed, for it may lead to somebody else's work."""
+    places = [pathlib.Path(name), pathlib.Path("labs", lab.name, name)]
+    place = next((place for place in places if os.path.lexists(folder / place)), None)
+    if place is None:
+        raise NotTaken(f"{name} is missing")
+    for part in (place, *place.parents[:-1]):
+        if (folder / part).is_symlink():
+            raise NotTaken(f"{part} is a symbolic link, and only the file itself is taken")
+    if not (folder / place).is_file():
+        raise NotTaken(f"{place} is no regular file")
+    if (folder / place).stat().st_size > FILE_BYTES:
+        raise NotTaken(f"{place} is larger than {FILE_BYTES} bytes")
+    return place
+
+
 def take_submission(lab, folder):
     """name -> path of the lab's files in a submission, and of nothing else that is there. They lie
     in the folder itself, or where they lie in the repository."""
-    files = {}
+    if not folder.is_dir():
+        raise Trouble(f"{folder} is no folder")
+    files, faults = {}, []
     for file in lab.files:
-        path = folder / file.name
-        if not path.exists():
-            path = folder / "labs" / lab.name / file.name
-        if path.is_symlink() or not path.is_file():
-            raise Trouble(f"{path} is not there, or is no regular file")
-        if path.stat().st_size > FILE_BYTES:
-            raise Trouble(f"{path} is larger than {FILE_BYTES} bytes")
-        files[file.name] = path
+        try:
+            files[file.name] = folder / place_of(lab, folder, file.name)
+        except NotTaken as fault:
+            faults.append(str(fault))
+    if faults:
+        wanted = " and ".join(file.name for file in lab.files)
+        raise NotTaken(f"{'; '.join(faults)}. Lab {lab.number} is graded by {wanted}, in the folder "
+                       f"that is handed in or in labs/{lab.name}/ there.")
     return files
 
 
-def make(lab, files, seed, hidden=False, on_outcome=None, untrusted=False):
-    """Grades these files. With `hidden` the seed is kept in the record and told nobody."""
-    contents = {name: path.read_bytes() for name, path in files.items()}
-    record = {
+def begin(lab, seed, hidden):
+    """The record of a grade that nothing has been found for yet."""
+    return {
         "schema": SCHEMA, "lab": lab.name, "title": lab.title, "seed": seed, "hidden": hidden,
         "datetime": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "grader": grader_hash(lab),
         "machine": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "files": {name: stored(data) for name, data in contents.items()},
-        "score": 0, "max": lab.points, "compile_error": None, "warnings": "", "tests": []}
+        "files": {}, "score": 0, "max": lab.points, "refused": None, "compile_error": None,
+        "warnings": "", "tests": []}
+
+
+def refuse(lab, seed, hidden, fault):
+    """The record of a submission that could not be taken: no points, and why."""
+    return begin(lab, seed, hidden) | {"refused": str(fault)}
+
+
+def make(lab, files, seed, hidden=False, on_outcome=None, untrusted=False):
+    """Grades these files. With `hidden` the seed is kept in the record and told nobody."""
+    record = begin(lab, seed, hidden)
+    record["files"] = {name: stored(path.read_bytes()) for name, path in files.items()}
     try:
+        check.prepare(lab, None if untrusted else files)
         outcomes, explained, record["warnings"] = check.grade_files(
             lab, files, seed, on_outcome=on_outcome, untrusted=untrusted)
     except build.CompileError as error:

@@ -9,6 +9,7 @@ import pathlib
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree as xml
 from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -74,6 +75,104 @@ class Submissions(unittest.TestCase):
         path = self.scratch / "record.json"
         self.assertEqual(self.grade("--json", "--seed", "7", "-o", path)[0], 0)
         return path
+
+
+class Taking(Submissions):
+    """Only regular files that lie in the submission itself are taken."""
+
+    def refused(self, pattern):
+        with self.assertRaisesRegex(record.NotTaken, pattern) as caught:
+            record.take_submission(LAB, self.folder)
+        self.assertNotIn(str(self.scratch), str(caught.exception))
+
+    def move_into_place(self):
+        """As a whole repository has them."""
+        place = self.folder / "labs" / LAB.name
+        place.mkdir(parents=True)
+        for name in NAMES:
+            (self.folder / name).rename(place / name)
+        return place
+
+    def test_files_lie_in_the_folder_or_where_the_repository_has_them(self):
+        self.assertEqual(list(record.take_submission(LAB, self.folder)), NAMES)
+        place = self.move_into_place()
+        self.assertEqual(list(record.take_submission(LAB, self.folder).values()),
+                         [place / name for name in NAMES])
+
+    def test_all_that_are_missing_are_named(self):
+        for name in NAMES:
+            (self.folder / name).unlink()
+        self.refused("; ".join(f"{name} is missing" for name in NAMES)
+                     + f". Lab 01 is graded by {NAMES[0]} and {NAMES[1]}")
+
+    def test_a_link_is_not_followed(self):
+        (self.folder / NAMES[0]).unlink()
+        for target in ("/etc/passwd", NAMES[1], "nowhere"):
+            (self.folder / NAMES[0]).symlink_to(target)
+            self.refused(f"{NAMES[0]} is a symbolic link")
+            (self.folder / NAMES[0]).unlink()
+
+    def test_nor_is_one_on_the_way_to_the_file(self):
+        place = self.move_into_place()
+        alice = self.scratch / "alice"
+        place.rename(alice)
+        place.symlink_to("../../alice")
+        self.refused(f"labs/{LAB.name} is a symbolic link")
+        place.unlink()
+        (self.folder / "labs").rmdir()
+        (self.folder / "labs").symlink_to("../all")
+        (self.scratch / "all").mkdir()
+        alice.rename(self.scratch / "all" / LAB.name)
+        self.refused("labs is a symbolic link")
+
+    def test_the_way_to_the_submission_may_have_links(self):
+        (self.scratch / "link").symlink_to("bob")
+        self.assertEqual(list(record.take_submission(LAB, self.scratch / "link")), NAMES)
+
+    def test_a_folder_is_no_file_and_a_large_one_is_none_of_ours(self):
+        (self.folder / NAMES[0]).unlink()
+        (self.folder / NAMES[0]).mkdir()
+        self.refused(f"{NAMES[0]} is no regular file")
+        (self.folder / NAMES[0]).rmdir()
+        (self.folder / NAMES[0]).write_bytes(b" " * record.FILE_BYTES)
+        record.take_submission(LAB, self.folder)
+        (self.folder / NAMES[0]).write_bytes(b" " * (record.FILE_BYTES + 1))
+        self.refused(f"{NAMES[0]} is larger than {record.FILE_BYTES} bytes")
+
+    def test_no_submission_at_all_is_no_mistake_of_a_student(self):
+        self.folder = self.scratch / "nobody"
+        status, printed, said = self.grade("--gradescope")
+        self.assertEqual((status, printed), (2, ""))
+        self.assertIn("nobody is no folder", said)
+
+    def test_the_student_is_told_in_every_form(self):
+        (self.folder / NAMES[0]).rename(self.folder / NAMES[0].upper())
+        told = f"{NAMES[0]} is missing. Lab 01 is graded by"
+        for form in ("--json", "--gradescope", "--classroom50", "--junit", None):
+            status, printed, said = self.grade(*filter(None, [form]))
+            self.assertEqual((status, said), (0, ""), form)
+            self.assertIn(told, printed)
+        made = json.loads(self.grade("--gradescope")[1])
+        self.assertEqual((made["score"], len(made["tests"])), (0, 1))
+        suite = xml.fromstring(self.grade("--junit")[1])
+        self.assertEqual(suite.get("errors"), "1")
+        _, printed, _ = self.lab("grade", "--replay", self.recorded())
+        self.assertIn(f"nothing was graded, for {told}", printed)
+
+    def test_what_does_not_compile_is_told_in_every_form(self):
+        self.compile_error = "x.cpp:1: error: \x1b[31mno\n"
+        for form in ("--json", "--gradescope", "--classroom50", "--junit", None):
+            status, printed, said = self.grade(*filter(None, [form]))
+            self.assertEqual((status, said), (0, ""), form)
+            self.assertIn("x.cpp:1: error:", printed)
+        xml.fromstring(self.grade("--junit")[1])
+
+    def test_a_library_that_does_not_build_of_his_files_is_told_too(self):
+        def prepare(lab, files=None):
+            raise build.CompileError("x.cpp:1: error: no")
+        with mock.patch.object(check, "prepare", prepare):
+            status, printed, _ = self.grade("--classroom50")
+        self.assertEqual((status, json.loads(printed)["score"]), (0, 0))
 
 
 class Records(Submissions):
