@@ -5,7 +5,10 @@ compiled here: what the tests would say is made up."""
 import contextlib
 import io
 import json
+import os
 import pathlib
+import re
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -14,6 +17,8 @@ from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "labs"))
+
+import jsonschema  # noqa: E402
 
 from course import __main__ as commands  # noqa: E402
 from course import build, check, labs, progress, record, run, sandbox  # noqa: E402
@@ -218,6 +223,25 @@ class Records(Submissions):
         made = json.loads(printed)
         self.assertEqual((made["seed"], made["hidden"]), (seed, True))
         self.assertEqual(printed.count(str(seed)), 1)
+
+
+class Autograder(unittest.TestCase):
+    """labs/autograder/run_autograder where it has nothing of the grader's to show."""
+
+    def trouble(self, said):
+        script = (ROOT / "labs" / "autograder" / "run_autograder").read_text(encoding="utf-8")
+        function = re.search(r"^trouble\(\) \{.*?^\}$", script, re.M | re.S).group()
+        done = subprocess.run(["bash", "-c", f"{function}\ntrouble"], input=said, check=True,
+                              capture_output=True, env={"LC_ALL": "C", "PATH": os.environ["PATH"]})
+        made = json.loads(done.stdout)
+        with open(ROOT / "labs" / "autograder" / "results.schema.json", encoding="utf-8") as file:
+            jsonschema.validate(made, json.load(file))
+        return made["output"]
+
+    def test_trouble_of_any_kind_is_json(self):
+        for said in (b"", b'a "b" \\ c\n', b"\t\x1b[31mred\x1b[0m\x00", "é".encode() * 400, b"\xff"):
+            self.assertIn("The grader itself has failed", self.trouble(said))
+        self.assertTrue(self.trouble(b'lab: no "x"\n').endswith(' lab: no "x"'))
 
 
 if __name__ == "__main__":
