@@ -137,6 +137,7 @@ def what_next(lab, outcomes):
 def check(lab, seed, only=None, everything=False):
     """True when all that ran has passed."""
     files = student_files(lab)
+    progress.check()
     heading = f"Lab {lab.number}  {lab.title}"
     print(f"{terminal.paint(heading, 'bold')}   seed {seed}")
     try:
@@ -172,9 +173,9 @@ def check(lab, seed, only=None, everything=False):
 
 def keep(lab, folder):
     """Links the lab's programs and leaves them, for a debugger."""
-    prepare(lab)
     path = pathlib.Path(folder).absolute()
     path.mkdir(parents=True, exist_ok=True)
+    prepare(lab)
     try:
         made, _ = build.programs(lab, student_files(lab), path)
     except build.CompileError:

@@ -1,6 +1,7 @@
 """./lab grade: the score as people and as other systems read it."""
 
 import json
+import os
 import pathlib
 import sys
 import tempfile
@@ -19,6 +20,7 @@ def grade(options):
         raise Trouble(f"--{formatted[0]} is for one lab: ./lab grade NN --{formatted[0]}")
     if options.submission and len(chosen) != 1:
         raise Trouble("a submission is one lab's: ./lab grade NN --submission DIR")
+    check_places(options)
     grades = []
     for lab in chosen:
         made = grade_one(lab, options)
@@ -35,6 +37,20 @@ def grade(options):
         total, most = sum(g["score"] for g in grades), sum(g["max"] for g in grades)
         print(f"\n  {'all labs':<24}{terminal.bar(total, most)}")
     return 0
+
+
+def check_places(options):
+    """Trouble now, and not when the grade is made, where it could not be written, or what is to be in
+    it not be read."""
+    for path in options.plot or ():
+        with open(path, "rb"):
+            pass
+    if options.output is not None:
+        output = pathlib.Path(options.output)
+        if output.is_dir() or not os.access(output if output.exists() else output.parent, os.W_OK):
+            raise Trouble(f"{output} is no file that can be written")
+    if not options.submission:
+        progress.check()
 
 
 def grade_one(lab, options):
@@ -78,7 +94,7 @@ def improvement(made, metadata):
         with open(metadata, encoding="utf-8") as file:
             before = json.load(file)["previous_submissions"][-1]
         return made["score"] - round(float(before["score"]))
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
+    except (OSError, ArithmeticError, ValueError, LookupError, TypeError):
         return None
 
 
@@ -120,7 +136,10 @@ def replay(path):
             if name not in {each.name for each in lab.files}:
                 raise Trouble(f"{path}: {name} is no file of lab {lab.number}")
             (pathlib.Path(folder) / name).write_bytes(contents_of(path, name, file))
-        files = record.take_submission(lab, pathlib.Path(folder))
+        try:
+            files = record.take_submission(lab, pathlib.Path(folder))
+        except record.NotTaken as fault:
+            raise Trouble(f"{path}: {fault}") from fault
         new = record.make(lab, files, old["seed"], old["hidden"], untrusted=True)
     found = record.differences(old, new)
     print(f"Lab {lab.number} with seed {old['seed']}: {new['score']} of {new['max']} points")

@@ -143,10 +143,24 @@ def predictions_file(lab):
 
 
 def predictions_of(lab):
+    """id -> number, and under "before" what was said before that."""
     try:
-        return json.loads(predictions_file(lab).read_text(encoding="utf-8"))
+        answers = labs.read_json(predictions_file(lab))
     except FileNotFoundError:
         return {}
+    if not is_answers(answers):
+        raise Trouble(f"{predictions_file(lab)} has another form than ./lab predict gives it: "
+                      '{"P1": 12, "P2": 0.5}')
+    return answers
+
+
+def is_answers(answers):
+    if not isinstance(answers, dict):
+        return False
+    before = answers.get("before", {})
+    return isinstance(before, dict) and all(isinstance(said, list) for said in before.values()) and \
+        all(type(number) in (int, float) and abs(number) < 1e300
+            for name, number in answers.items() if name != "before")
 
 
 def predict(lab, again=None):

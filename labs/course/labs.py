@@ -20,6 +20,14 @@ def seed_of(text):
     return int(text)
 
 
+def read_json(path):
+    """What somebody may have edited, or a full disk cut; FileNotFoundError if it is not there."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise Trouble(f"{path} is no JSON: {error}") from error
+
+
 @dataclass(frozen=True)
 class Test:
     id: str
@@ -92,8 +100,13 @@ class Lab:
 
 def load(table):
     """One lab.json. What is missing or double in it is an error here and nowhere later."""
-    with open(table, encoding="utf-8") as file:
-        raw = json.load(file)
+    try:
+        return lab_of(table, read_json(table))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Trouble(f"{table} is no table of a lab: {type(error).__name__} {error}") from error
+
+
+def lab_of(table, raw):
     name = table.parent.name
     tests = tuple(Test(id=each["id"], name=each["name"], points=each["points"], task=each["task"],
                        after=tuple(each.get("after", ())), checks=each.get("checks", 0),
@@ -124,7 +137,7 @@ def all_labs(root=ROOT):
 def given():
     """Numbers of the labs whose references a student's repository was made with."""
     note = ROOT / "labs" / "export.json"
-    return set(json.loads(note.read_text(encoding="utf-8"))["given"]) if note.exists() else set()
+    return set(read_json(note)["given"]) if note.exists() else set()
 
 
 def unwritten(*folders):
@@ -132,7 +145,16 @@ def unwritten(*folders):
     lack, and that somebody has still to write."""
     return [(lab, file) for lab in all_labs() for file in lab.files
             if file.reference.startswith(folders) and not (ROOT / file.reference).exists()
-            and "labs::not_started(" in (lab.folder / file.name).read_text(encoding="utf-8")]
+            and "labs::not_started(" in text_of(lab, file)]
+
+
+def text_of(lab, file):
+    """A student's file, whatever its encoding."""
+    path = lab.folder / file.name
+    if not path.is_file():
+        raise Trouble(f"{path.relative_to(ROOT)} is not there; ./lab reset {lab.number} brings the "
+                      "starter back")
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def require_written(program, *folders):

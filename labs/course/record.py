@@ -14,10 +14,15 @@ import pathlib
 import platform
 
 from course import build, check, explain
-from course.labs import ROOT, Trouble
+from course.labs import ROOT, SEEDS, Trouble, read_json
 
 SCHEMA = "pagealloc/grade/v1"
 FILE_BYTES = 256 << 10  # of one file of a submission
+
+
+# What a grade cannot be made again without.
+KINDS = {"lab": str, "seed": int, "hidden": bool, "grader": str, "files": dict, "score": int,
+         "tests": list}
 
 
 class NotTaken(Trouble):
@@ -51,7 +56,7 @@ def stored(data):
 def contents_of(name, file):
     """The bytes that stored() has been given; Trouble if they are not those any more."""
     try:
-        data = file["text"].encode() if "text" in file else \
+        data = file["text"].encode() if isinstance(file.get("text"), str) else \
             base64.b64decode(file["base64"], validate=True)
     except ValueError as error:
         raise Trouble(f"what it has of {name} cannot be read: {error}") from error
@@ -156,14 +161,24 @@ def text_of(test):
 
 
 def load(path):
-    try:
-        with open(path, encoding="utf-8") as file:
-            record = json.load(file)
-    except (OSError, ValueError) as error:
-        raise Trouble(f"{path}: no record: {error}") from error
-    if record.get("schema") != SCHEMA:
-        raise Trouble(f"{path}: its schema is not {SCHEMA}")
+    record = read_json(path)
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise Trouble(f"{path} is no record of a grade: its schema is not {SCHEMA}")
+    for key, kind in KINDS.items():
+        if type(record.get(key)) is not kind:
+            raise Trouble(f"{path} is no whole record of a grade: its '{key}' is missing or no {kind.__name__}")
+    if not 0 <= record["seed"] < SEEDS:
+        raise Trouble(f"{path}: its seed is not from 0 to {SEEDS - 1}")
+    for name, file in record["files"].items():
+        if not has_strings(file, "sha256", "text") and not has_strings(file, "sha256", "base64"):
+            raise Trouble(f"{path} is no whole record of a grade: it has not the text of {name}")
+    if not all(has_strings(test, "id", "state") for test in record["tests"]):
+        raise Trouble(f"{path} is no whole record of a grade: a test in it has no id or no state")
     return record
+
+
+def has_strings(part, *keys):
+    return isinstance(part, dict) and all(isinstance(part.get(key), str) for key in keys)
 
 
 def differences(old, new):
