@@ -188,10 +188,13 @@ def differences(old, new):
         found.append("the grader has changed since: its table, its tests or its code")
     if old["score"] != new["score"]:
         found.append(f"the score was {old['score']} and is {new['score']}")
-    now = {test["id"]: test for test in new["tests"]}
-    for test in old["tests"]:
-        other = now.get(test["id"])
-        if other is None or other["state"] != test["state"]:
-            found.append(f"{test['id']} was {test['state']} and is "
-                         f"{other['state'] if other else 'not there'}")
+    compiled = [not record.get("compile_error") for record in (old, new)]
+    if compiled[0] != compiled[1]:
+        words = {True: "compiled", False: "did not compile"}
+        return [*found, f"the files {words[compiled[0]]} then, and {words[compiled[1]]} now"]
+    before, now = ({test["id"]: test["state"] for test in record["tests"]} for record in (old, new))
+    for test in {**before, **now}:
+        states = [states.get(test, "not there") for states in (before, now)]
+        if states[0] != states[1]:
+            found.append(f"{test} was {states[0]} and is {states[1]}")
     return found

@@ -195,6 +195,25 @@ class Records(Submissions):
         self.assertEqual(status, 1)
         self.assertIn(f"{LAB.tests[1].id} was passed and is failed", printed)
 
+    def test_a_replay_says_when_files_compile_that_did_not(self):
+        path = self.recorded()
+        self.compile_error = "x.cpp:1: error"
+        status, printed, _ = self.lab("grade", "--replay", path)
+        self.assertEqual(status, 1)
+        self.assertIn("the files compiled then, and did not compile now", printed)
+        path = self.recorded()
+        self.assertEqual(self.lab("grade", "--replay", path)[0], 0)
+        self.compile_error, self.lost = None, [test.id for test in LAB.tests]
+        status, printed, _ = self.lab("grade", "--replay", path)
+        self.assertEqual(status, 1)
+        self.assertIn("the files did not compile then, and compiled now", printed)
+
+    def test_tests_that_came_or_went_are_differences(self):
+        old = {"grader": "x", "score": 0, "tests": [{"id": "1", "state": "failed"}]}
+        new = {"grader": "x", "score": 0, "tests": [{"id": "2", "state": "failed"}]}
+        self.assertEqual(record.differences(old, new), ["1 was failed and is not there",
+                                                        "2 was not there and is failed"])
+
     def test_files_are_kept_byte_by_byte(self):
         for data in (b"// caf\xe9\n", b"\xef\xbb\xbf// mark\r\n", b"\0", "// café\n".encode(), b""):
             (self.folder / NAMES[0]).write_bytes(data)
