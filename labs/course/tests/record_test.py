@@ -231,6 +231,13 @@ class Records(Submissions):
         self.assertEqual(status, 2)
         self.assertRegex(said, f"{path}: what it has of .* has not the hash")
 
+    def test_gradescope_stores_what_a_record_is_compared_with(self):
+        stored = json.loads(self.grade("--gradescope", "--hidden")[1])["extra_data"]["record"]
+        made = json.loads(self.grade("--json")[1])
+        self.assertEqual(stored["grader"], made["grader"])
+        self.assertEqual(stored["files"],
+                         {name: made["files"][name]["sha256"] for name in NAMES})
+
     def test_a_hidden_seed_stands_in_the_record_alone(self):
         self.lost = (LAB.tests[0].id,)
         seed = 7310927448
