@@ -13,13 +13,15 @@ import os
 import pathlib
 import platform
 
-from course import build, check, explain
+from course import build, check, explain, labs
 from course.labs import ROOT, SEEDS, Trouble, read_json
 
 SCHEMA = "pagealloc/grade/v1"
 FILE_BYTES = 256 << 10  # of one file of a submission
 
 
+BUILT_FROM = ("pagealloc", "harness", "labs/grader")
+SOURCES = (".cpp", ".h", ".py", ".txt", ".cmake", ".in", ".trace")
 # What a grade cannot be made again without.
 KINDS = {"lab": str, "seed": int, "hidden": bool, "grader": str, "files": dict, "score": int,
          "tests": list}
@@ -33,15 +35,28 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
+def sources_of_grade(lab):
+    """All of this repository that a grade depends on, beside the files that are graded: the table, the
+    tests, the grader, what the tests run on, and how it is built."""
+    places = [ROOT / name for name in ("CMakeLists.txt", "CMakePresets.json")]
+    for folder in (*BUILT_FROM, f"labs/{lab.name}"):
+        places += (ROOT / folder).rglob("*")
+    for pattern in ("impl_*/*", "tools/*.cmake", "labs/*", "labs/course/*.py"):
+        places += ROOT.glob(pattern)
+    graded = {lab.folder / file.name for file in lab.files}
+    sources = {path for path in places if path not in graded and path.is_file() and
+               (path.suffix in SOURCES or path.name in ("CMakePresets.json", "lab.json"))}
+    # A student's repository is made of his own files where it has no reference.
+    return sources | {other.folder / file.name for other in labs.all_labs(ROOT) if other != lab
+                      for file in other.files if not (ROOT / file.reference).exists()}
+
+
 def grader_hash(lab):
-    """Of the table, the tests and the grader: who has the same gives the same grades."""
-    parts = [lab.folder / "lab.json"]
-    for folder in (lab.folder / "tests", ROOT / "labs" / "grader", ROOT / "labs" / "course"):
-        parts += sorted(path for path in folder.rglob("*")
-                        if path.suffix in (".cpp", ".h", ".py"))
+    """Who has the same, and the same compiler and libraries of the system, gives the same grades."""
     whole = hashlib.sha256()
-    for path in parts:
-        whole.update(f"{path.relative_to(ROOT)} {sha256(path.read_bytes())}\n".encode())
+    for path in sorted(sources_of_grade(lab)):
+        data = path.read_bytes() if path.is_file() else b""
+        whole.update(f"{path.relative_to(ROOT)} {sha256(data)}\n".encode())
     return whole.hexdigest()
 
 

@@ -251,6 +251,64 @@ class Records(Submissions):
         self.assertEqual(printed.count(str(seed)), 1)
 
 
+class GraderHash(unittest.TestCase):
+    """It is another one after whatever a grade depends on has changed, and after nothing else."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        for lab in labs.all_labs():
+            self.write(f"labs/{lab.name}/lab.json", (lab.folder / "lab.json").read_text())
+            for file in lab.files:
+                self.write(f"labs/{lab.name}/{file.name}")
+                self.write(file.reference)
+        for place in (record, labs):
+            patch = mock.patch.object(place, "ROOT", self.root)
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def write(self, name, text=""):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def changes(self, name):
+        before = record.grader_hash(LAB)
+        self.write(name, "changed")
+        return record.grader_hash(LAB) != before
+
+    def test_what_a_grade_depends_on(self):
+        for name in ("labs/01_pages/tests/table.cpp", "labs/grader/grader.cpp", "labs/course/run.py",
+                     "pagealloc/os/sim/kernel.cpp", "pagealloc/open.h", "pagealloc/CMakeLists.txt",
+                     "impl_uring/engine.cpp", "harness/crash/timeline.cpp", "CMakeLists.txt",
+                     "CMakePresets.json", "labs/CMakeLists.txt", "labs/not_started.h",
+                     "harness/caches/sqlite.trace", "harness/sequence.h",
+                     "tools/lab_sources.cmake"):
+            self.assertTrue(self.changes(name), name)
+
+    def test_what_it_does_not_depend_on(self):
+        for name in ("labs/01_pages/blocking.cpp", "labs/01_pages/predictions.json",
+                     "labs/01_pages/README.md", "labs/02_mmap/engine.cpp", "docs/labs.md",
+                     "labs/course/tests/course_test.py", ".lab/progress.json", "build/debug/x.cpp"):
+            self.assertFalse(self.changes(name), name)
+
+    def test_a_students_library_is_his_other_labs(self):
+        (self.root / labs.find("02").files[0].reference).unlink()
+        self.assertTrue(self.changes("labs/02_mmap/engine.cpp"))
+        for file in LAB.files:
+            (self.root / file.reference).unlink()
+            self.assertFalse(self.changes(f"labs/01_pages/{file.name}"))
+
+    def test_neither_git_nor_the_place_matters(self):
+        before = record.grader_hash(LAB)
+        other = self.root.with_name(self.root.name + "-moved")
+        self.root.rename(other)
+        self.addCleanup(other.rename, self.root)
+        with mock.patch.object(record, "ROOT", other), mock.patch.object(labs, "ROOT", other):
+            self.assertEqual(record.grader_hash(LAB), before)
+
+
 class Autograder(unittest.TestCase):
     """labs/autograder/run_autograder where it has nothing of the grader's to show."""
 
