@@ -18,10 +18,9 @@ from course.labs import ROOT, SEEDS, Trouble, read_json
 
 SCHEMA = "pagealloc/grade/v1"
 FILE_BYTES = 256 << 10  # of one file of a submission
-
-
 BUILT_FROM = ("pagealloc", "harness", "labs/grader")
 SOURCES = (".cpp", ".h", ".py", ".txt", ".cmake", ".in", ".trace")
+
 # What a grade cannot be made again without.
 KINDS = {"lab": str, "seed": int, "hidden": bool, "grader": str, "files": dict, "score": int,
          "tests": list}
