@@ -158,13 +158,27 @@ def export_student(options):
         raise Trouble(f"{target} is no folder")
     if target.exists() and any(target.iterdir()):
         raise Trouble(f"{target} is there already, and not empty")
+    existed = target.exists()
     target.mkdir(parents=True, exist_ok=True)
-    fill(target, given)
-    begin_history(target)
+    try:
+        fill(target, given)
+        begin_history(target)
+    except BaseException:  # what is half made, or has a leak, must not be handed out by mistake
+        remove(target, existed)
+        raise
     names = ", ".join(sorted(given)) or "none"
     print(f"{target}: references given: {names}; {len(missing_references(given))} sources are the "
           "student's to write")
     return 0
+
+
+def remove(target, but_the_folder):
+    """What an export has made: the folder, or all that is in it."""
+    for path in list(target.iterdir()) if but_the_folder else [target]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def export_gradescope(options):
@@ -172,6 +186,10 @@ def export_gradescope(options):
     before = {each.number for each in labs.all_labs() if each.number < lab.number}
     given = parse_given(options.given) if options.given else before
     output = pathlib.Path(options.into or f"autograder-{lab.name}.zip").absolute()
+    if os.path.lexists(output):
+        raise Trouble(f"{output} is there already; its seed may be that of a term's grades")
+    if not output.parent.is_dir():
+        raise Trouble(f"{output.parent} is no folder")
     seed = options.seed if options.seed is not None else secrets.randbelow(10**9) + 1000
     with tempfile.TemporaryDirectory(prefix="pagealloc-export-") as folder:
         folder = pathlib.Path(folder)

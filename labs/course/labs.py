@@ -178,7 +178,7 @@ def find(number):
     """By its number, "1" or "01", or its folder's name."""
     labs = all_labs()
     for lab in labs:
-        if number in (lab.number, lab.name) or number == lab.number.lstrip("0"):
+        if number == lab.name or re.fullmatch("[0-9]+", number) and int(number) == int(lab.number):
             return lab
     known = ", ".join(f"{lab.number} {lab.title}" for lab in labs)
     raise Trouble(f"no lab '{number}' (there are: {known})")

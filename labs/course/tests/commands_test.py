@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "labs"))
 
 from course import __main__ as commands  # noqa: E402
-from course import build, grade, guide, labs, progress, proof_page  # noqa: E402
+from course import build, export, grade, guide, labs, progress, proof_page  # noqa: E402
 
 
 def lab(*words):
@@ -131,6 +131,52 @@ class Refusals(unittest.TestCase):
     def test_the_largest_seed_is_one(self):
         with mock.patch.object(grade, "grade", lambda options: options.seed):
             self.assertEqual(lab("grade", "01", "--seed", 2**64 - 1)[0], 2**64 - 1)
+
+
+class Numbers(unittest.TestCase):
+    def test_a_lab_is_found_by_its_number_or_its_name(self):
+        for said in ("0", "00", "000", "00_measure"):
+            self.assertEqual(labs.find(said).number, "00")
+        for said in ("1", "01", "01_pages"):
+            self.assertEqual(labs.find(said).number, "01")
+        for said in ("", " ", "77", "-1", "one", "measure", "\u00b9"):
+            with self.assertRaisesRegex(labs.Trouble, f"no lab '{said}'"):
+                labs.find(said)
+
+
+class Exports(unittest.TestCase):
+    """What an export leaves when it fails."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def leaking(self, *words):
+        def leak(target, given):
+            raise labs.Trouble("labs/leak.md:1 has lines of x.cpp, which is not given")
+        with mock.patch.object(export, "check_leaks", leak), \
+                mock.patch.object(export, "tracked_files", lambda: ["CMakeLists.txt"]):
+            status, _, said = lab("export", *words)
+        self.assertEqual(status, 2)
+        self.assertIn("labs/leak.md:1", said)
+
+    def test_a_leak_is_not_left_to_be_handed_out(self):
+        self.leaking("--into", self.folder / "students")
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_an_empty_folder_that_was_there_is_empty_again(self):
+        (self.folder / "students").mkdir()
+        self.leaking("--into", self.folder / "students")
+        self.assertEqual(list((self.folder / "students").iterdir()), [])
+
+    def test_an_autograder_that_is_there_is_not_replaced(self):
+        (self.folder / "a.zip").write_text("last term's")
+        for name, pattern in (("a.zip", "is there already"), ("no/a.zip", "no is no folder")):
+            status, _, said = lab("export", "--gradescope", "01", "--into", self.folder / name)
+            self.assertEqual(status, 2)
+            self.assertIn(pattern, said)
+        self.assertEqual((self.folder / "a.zip").read_text(), "last term's")
 
 
 class Files(unittest.TestCase):
