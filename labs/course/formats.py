@@ -100,7 +100,7 @@ def junit(grade):
                            message=printable(test["explanation"]["found"])).text = \
                 printable(record.text_of(test))
         elif test["state"] != "passed":
-            xml.SubElement(case, "skipped", message=record.text_of(test))
+            xml.SubElement(case, "skipped", message=printable(record.text_of(test)))
     xml.indent(suite)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + xml.tostring(suite, encoding="unicode") + \
         "\n"

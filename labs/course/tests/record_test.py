@@ -172,6 +172,13 @@ class Taking(Submissions):
             self.assertIn("x.cpp:1: error:", printed)
         xml.fromstring(self.grade("--junit")[1])
 
+    def test_what_a_program_calls_not_started_cannot_break_the_xml(self):
+        def grade_files(lab, files, seed, **_):
+            return [run.Outcome(lab.tests[0], 1, "not_started", not_started="\x1b[31m\0f")], {}, ""
+        with mock.patch.object(check, "grade_files", grade_files):
+            suite = xml.fromstring(self.grade("--junit")[1])
+        self.assertEqual(suite.find(".//skipped").get("message"), "NOT STARTED: [31mf")
+
     def test_a_library_that_does_not_build_of_his_files_is_told_too(self):
         def prepare(lab, files=None):
             raise build.CompileError("x.cpp:1: error: no")
