@@ -26,7 +26,7 @@ def parser():
                   "  ./lab check 01 --watch")
     command.add_argument("lab")
     command.add_argument("--test", metavar="ID", help="only this one, whatever it depends on")
-    command.add_argument("--seed", type=int, default=1, help="another run of the same tests")
+    command.add_argument("--seed", type=labs.seed_of, default=1, help="another run of the same tests")
     command.add_argument("--all", action="store_true", help="explain every failure, not the first")
     command.add_argument("--keep", metavar="DIR", help="leave the linked programs there")
     command.add_argument("--watch", action="store_true", help="again whenever a file is saved")
@@ -72,7 +72,7 @@ def parser():
     form.add_argument("--classroom50", action="store_true", help="result.json")
     form.add_argument("--junit", action="store_true", help="XML")
     command.add_argument("-o", "--output", metavar="FILE", help="instead of standard output")
-    command.add_argument("--seed", type=int, default=1, help="another run of the same tests")
+    command.add_argument("--seed", type=labs.seed_of, default=1, help="another run of the same tests")
     command.add_argument("--hidden", action="store_true", help="the seed is told nobody")
     command.add_argument("--submission", metavar="DIR",
                          help="take the lab's files from there, and nothing else")
@@ -115,7 +115,7 @@ def add_for_teachers(add):
                   "  ./lab export --gradescope 02")
     command.add_argument("--given", metavar="LABS", help="whose references are in it, e.g. 01-03")
     command.add_argument("--gradescope", metavar="LAB", help="the autograder of this lab")
-    command.add_argument("--seed", type=int, help="of the autograder; drawn if not given")
+    command.add_argument("--seed", type=labs.seed_of, help="of the autograder; drawn if not given")
     command.add_argument("--into", metavar="PATH", help="the new folder, or the zip")
 
     command = add("starters", run_starters, "make the starters from the references anew")
@@ -216,8 +216,8 @@ def run_check(options):
 
 
 def main():
-    options = parser().parse_args()
     try:
+        options = parser().parse_args()
         return options.function(options)
     except Trouble as trouble:
         print(f"lab: {trouble}", file=sys.stderr)
@@ -228,6 +228,10 @@ def main():
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"lab: {where}{error.strerror or error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print()
         return 130

@@ -91,8 +91,7 @@ def measure(program, lab, simulated, folder, untrusted):
         lines = said.strip().splitlines()
         raise Trouble(f"the measurement failed (status {status})"
                       + (f": {lines[-1]}" if lines else ""))
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
+    return labs.read_json(path)
 
 
 def measure_own(command):
@@ -134,8 +133,7 @@ def not_started(lab, said):
 def recorded(lab, simulated):
     """The reference's rows, by name; and on which machine they were made."""
     try:
-        with open(lab.folder / "bench.json", encoding="utf-8") as file:
-            part = json.load(file).get("simulated" if simulated else "real")
+        part = labs.read_json(lab.folder / "bench.json").get("simulated" if simulated else "real")
     except FileNotFoundError:
         part = None
     if part is None:
@@ -146,7 +144,7 @@ def recorded(lab, simulated):
 
 def save_record(lab, rows, machine, simulated):
     path = lab.folder / "bench.json"
-    whole = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    whole = labs.read_json(path) if path.exists() else {}
     whole["simulated" if simulated else "real"] = {
         "machine": machine,
         "rows": {row.name: [round(row.value, 3), round(row.low, 3), round(row.high, 3)]
@@ -199,6 +197,7 @@ def bench(lab, options):
     out = pathlib.Path(options.out).absolute() if options.out else \
         ROOT / ".lab" / "bench" / lab.number
     out.mkdir(parents=True, exist_ok=True)
+    guide.predictions_of(lab)  # or an error, before anything is measured
     print("Building what measures: minutes the first time. Then it measures for a minute or two.",
           flush=True)
     build.make([PROGRAM], folder=build.RELEASE,

@@ -1,6 +1,7 @@
 """./lab check NN: the tests on the student's files, and what to do next."""
 
 import pathlib
+import sys
 import time
 
 from course import build, explain, labs, progress, terminal
@@ -24,8 +25,11 @@ def sources_of(files):
             for name, path in files.items()}
 
 
-def prepare(lab):
-    """The first time this takes minutes, and says so."""
+def prepare(lab, files=None, color=False):
+    """The first time this takes minutes, and says so. CompileError if the library is to be made of
+    these `files` of the student's and they are no C++."""
+    if files and not all((build.ROOT / file.reference).exists() for file in lab.files):
+        build.try_compiling(lab, files, color)  # the library's build would say more than is needed
     said = []
 
     def show(line):
@@ -34,7 +38,7 @@ def prepare(lab):
         if not terminal.is_terminal():
             if not said:
                 print("Building what the tests need: minutes the first time, seconds later.",
-                      flush=True)
+                      file=sys.stderr)  # standard output may be somebody's file
             said.append(line)
         else:
             terminal.status(f"Building what the tests need {line.split(']')[0]}]  "
@@ -133,13 +137,11 @@ def what_next(lab, outcomes):
 def check(lab, seed, only=None, everything=False):
     """True when all that ran has passed."""
     files = student_files(lab)
+    progress.check()
     heading = f"Lab {lab.number}  {lab.title}"
     print(f"{terminal.paint(heading, 'bold')}   seed {seed}")
     try:
-        if not all((build.ROOT / file.reference).exists() for file in lab.files):
-            # The library is made of these files too, and its build would say more than is needed.
-            build.try_compiling(lab, files, terminal.is_terminal())
-        prepare(lab)
+        prepare(lab, files, terminal.is_terminal())
         begun = time.monotonic()
         terminal.status("Compiling ...")
         outcomes, explained, warnings = grade_files(
@@ -171,9 +173,9 @@ def check(lab, seed, only=None, everything=False):
 
 def keep(lab, folder):
     """Links the lab's programs and leaves them, for a debugger."""
-    prepare(lab)
     path = pathlib.Path(folder).absolute()
     path.mkdir(parents=True, exist_ok=True)
+    prepare(lab)
     try:
         made, _ = build.programs(lab, student_files(lab), path)
     except build.CompileError:

@@ -154,6 +154,8 @@ def begin_history(target):
 def export_student(options):
     given = parse_given(options.given)
     target = pathlib.Path(options.into or "pagealloc-student").absolute()
+    if target.exists() and not target.is_dir():
+        raise Trouble(f"{target} is no folder")
     if target.exists() and any(target.iterdir()):
         raise Trouble(f"{target} is there already, and not empty")
     target.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,12 @@
 """./lab grade: the score as people and as other systems read it."""
 
 import json
+import os
 import pathlib
 import sys
 import tempfile
 
-from course import check, formats, labs, progress, record, terminal
+from course import confined, formats, labs, progress, record, terminal
 from course.labs import Trouble
 
 
@@ -19,18 +20,16 @@ def grade(options):
         raise Trouble(f"--{formatted[0]} is for one lab: ./lab grade NN --{formatted[0]}")
     if options.submission and len(chosen) != 1:
         raise Trouble("a submission is one lab's: ./lab grade NN --submission DIR")
+    check_places(options)
     grades = []
     for lab in chosen:
-        files = record.take_submission(
-            lab, pathlib.Path(options.submission) if options.submission else lab.folder)
-        check.prepare(lab)
-        made = record.make(lab, files, options.seed, options.hidden,
-                           lambda outcome, lab=lab: show_status(lab, outcome),
-                           untrusted=options.submission is not None)
+        made = grade_one(lab, options)
         terminal.end_status()
-        if not options.submission:
+        if not options.submission and not made["refused"]:
             progress.note_score(lab, made["score"])
         grades.append(made)
+    if options.submission and (missing := confined.available()):
+        print(missing, file=sys.stderr)
     if formatted:
         write(options.output, text_of(grades[0], formatted[0], options))
         return 0
@@ -42,6 +41,32 @@ def grade(options):
     return 0
 
 
+def check_places(options):
+    """Trouble now, and not when the grade is made, where it could not be written, or what is to be in
+    it not be read."""
+    for path in options.plot or ():
+        with open(path, "rb"):
+            pass
+    if options.output is not None:
+        output = pathlib.Path(options.output)
+        if output.is_dir() or not os.access(output if output.exists() else output.parent, os.W_OK):
+            raise Trouble(f"{output} is no file that can be written")
+    if not options.submission:
+        progress.check()
+
+
+def grade_one(lab, options):
+    """The record. What is wrong with a submission is said in it, to its author."""
+    folder = pathlib.Path(options.submission) if options.submission else lab.folder
+    try:
+        files = record.take_submission(lab, folder)
+    except record.NotTaken as fault:
+        return record.refuse(lab, options.seed, options.hidden, fault)
+    return record.make(lab, files, options.seed, options.hidden,
+                       lambda outcome: show_status(lab, outcome),
+                       untrusted=options.submission is not None)
+
+
 def show_status(lab, outcome):
     # Standard output may be somebody's file.
     if sys.stdout.isatty():
@@ -51,6 +76,9 @@ def show_status(lab, outcome):
 def show(made):
     title = f"{made['lab'][:2]}  {made['title']}"
     print(f"  {title:<24}{terminal.bar(made['score'], made['max'])}")
+    if made["refused"]:
+        print("      not graded: " + made["refused"])
+        return
     if made["compile_error"]:
         print("      does not compile: " + made["compile_error"].strip().splitlines()[0])
         return
@@ -68,7 +96,7 @@ def improvement(made, metadata):
         with open(metadata, encoding="utf-8") as file:
             before = json.load(file)["previous_submissions"][-1]
         return made["score"] - round(float(before["score"]))
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
+    except (OSError, ArithmeticError, ValueError, LookupError, TypeError):
         return None
 
 
@@ -91,21 +119,30 @@ def write(output, text):
     pathlib.Path(output).write_text(text, encoding="utf-8")
 
 
+def contents_of(path, name, file):
+    try:
+        return record.contents_of(name, file)
+    except Trouble as trouble:
+        raise Trouble(f"{path}: {trouble}") from trouble
+
+
 def replay(path):
     """Makes a stored grade again, from the files in its record."""
     old = record.load(path)
     lab = labs.find(old["lab"])
-    check.prepare(lab)
+    if old.get("refused"):
+        print(f"Lab {lab.number}: nothing was graded, for {old['refused']}")
+        return 0
     with tempfile.TemporaryDirectory(prefix="pagealloc-replay-") as folder:
         for name, file in old["files"].items():
             if name not in {each.name for each in lab.files}:
                 raise Trouble(f"{path}: {name} is no file of lab {lab.number}")
-            (pathlib.Path(folder) / name).write_text(file["text"], encoding="utf-8")
-        files = record.take_submission(lab, pathlib.Path(folder))
+            (pathlib.Path(folder) / name).write_bytes(contents_of(path, name, file))
+        try:
+            files = record.take_submission(lab, pathlib.Path(folder))
+        except record.NotTaken as fault:
+            raise Trouble(f"{path}: {fault}") from fault
         new = record.make(lab, files, old["seed"], old["hidden"], untrusted=True)
-    for name, file in new["files"].items():
-        if file["sha256"] != old["files"][name]["sha256"]:
-            raise Trouble(f"{path}: the text of {name} has not the hash that stands beside it")
     found = record.differences(old, new)
     print(f"Lab {lab.number} with seed {old['seed']}: {new['score']} of {new['max']} points")
     for difference in found:

@@ -143,10 +143,24 @@ def predictions_file(lab):
 
 
 def predictions_of(lab):
+    """id -> number, and under "before" what was said before that."""
     try:
-        return json.loads(predictions_file(lab).read_text(encoding="utf-8"))
+        answers = labs.read_json(predictions_file(lab))
     except FileNotFoundError:
         return {}
+    if not is_answers(answers):
+        raise Trouble(f"{predictions_file(lab)} has another form than ./lab predict gives it: "
+                      '{"P1": 12, "P2": 0.5}')
+    return answers
+
+
+def is_answers(answers):
+    if not isinstance(answers, dict):
+        return False
+    before = answers.get("before", {})
+    return isinstance(before, dict) and all(isinstance(said, list) for said in before.values()) and \
+        all(type(number) in (int, float) and abs(number) < 1e300
+            for name, number in answers.items() if name != "before")
 
 
 def predict(lab, again=None):
@@ -223,18 +237,22 @@ def reset(lab, sure):
     if not sure:
         raise Trouble(f"this puts the starter of lab {lab.number} in place of your files (they are "
                       f"kept in .lab/): ./lab reset {lab.number} --yes")
+    starters = {file.name: starter_text(lab, file) for file in lab.files}  # or an error, before all
+    progress.check()
     saved = progress.FOLDER / "saved" / lab.name
     number = 1
     while (saved / str(number)).exists():
         number += 1
-    for file in lab.files:
-        path = lab.folder / file.name
+    for name, text in starters.items():
+        path = lab.folder / name
         if path.exists():
             (saved / str(number)).mkdir(parents=True, exist_ok=True)
-            (saved / str(number) / file.name).write_bytes(path.read_bytes())
-        path.write_text(starter_text(lab, file), encoding="utf-8")
-        print(f"labs/{lab.name}/{file.name}: the starter")
-    print(f"What you had is in {(saved / str(number)).relative_to(ROOT)}.")
+            (saved / str(number) / name).write_bytes(path.read_bytes())
+        path.write_text(text, encoding="utf-8")
+        print(f"labs/{lab.name}/{name}: the starter")
+    progress.forget(lab)
+    if (saved / str(number)).exists():
+        print(f"What you had is in .lab/saved/{lab.name}/{number}.")
     return 0
 
 

@@ -2,13 +2,36 @@
 
 import json
 import pathlib
+import re
 from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SEEDS = 1 << 64  # what a test draws from takes so many
 
 
 class Trouble(Exception):
     """What stops a command, in one line for people."""
+
+
+def seed_of(text):
+    """A seed as it is typed, or @FILE that holds one, for what is on a command line everybody reads;
+    anything else would fail every test, and not by the student's fault."""
+    if text.startswith("@"):
+        try:
+            text = pathlib.Path(text[1:]).read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            raise Trouble(f"no seed in {text[1:]}: {error}") from error
+    if not re.fullmatch(r"[0-9]{1,20}", text) or int(text) >= SEEDS:
+        raise Trouble(f"a seed is a whole number from 0 to {SEEDS - 1}, and not '{text}'")
+    return int(text)
+
+
+def read_json(path):
+    """What somebody may have edited, or a full disk cut; FileNotFoundError if it is not there."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise Trouble(f"{path} is no JSON: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -83,8 +106,13 @@ class Lab:
 
 def load(table):
     """One lab.json. What is missing or double in it is an error here and nowhere later."""
-    with open(table, encoding="utf-8") as file:
-        raw = json.load(file)
+    try:
+        return lab_of(table, read_json(table))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Trouble(f"{table} is no table of a lab: {type(error).__name__} {error}") from error
+
+
+def lab_of(table, raw):
     name = table.parent.name
     tests = tuple(Test(id=each["id"], name=each["name"], points=each["points"], task=each["task"],
                        after=tuple(each.get("after", ())), checks=each.get("checks", 0),
@@ -115,7 +143,7 @@ def all_labs(root=ROOT):
 def given():
     """Numbers of the labs whose references a student's repository was made with."""
     note = ROOT / "labs" / "export.json"
-    return set(json.loads(note.read_text(encoding="utf-8"))["given"]) if note.exists() else set()
+    return set(read_json(note)["given"]) if note.exists() else set()
 
 
 def unwritten(*folders):
@@ -123,7 +151,16 @@ def unwritten(*folders):
     lack, and that somebody has still to write."""
     return [(lab, file) for lab in all_labs() for file in lab.files
             if file.reference.startswith(folders) and not (ROOT / file.reference).exists()
-            and "labs::not_started(" in (lab.folder / file.name).read_text(encoding="utf-8")]
+            and "labs::not_started(" in text_of(lab, file)]
+
+
+def text_of(lab, file):
+    """A student's file, whatever its encoding."""
+    path = lab.folder / file.name
+    if not path.is_file():
+        raise Trouble(f"{path.relative_to(ROOT)} is not there; ./lab reset {lab.number} brings the "
+                      "starter back")
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def require_written(program, *folders):

@@ -34,7 +34,7 @@ def matrix(proof):
     signs = {"failed": "**X**", "blocked": "·", "passed": "", "not_started": "?"}
     for patched in proof.wrong:
         number = patched.name.split("-")[0]
-        lines.append(f"| {number} | " + " | ".join(signs[patched.states[test]] for test in tests)
+        lines.append(f"| {number} | " + " | ".join(signs[patched.states.get(test, "not_started")] for test in tests)
                      + " |")
     return "\n".join(lines)
 
@@ -44,7 +44,7 @@ def solutions(proof):
     for patched in proof.wrong:
         number, _, name = patched.name.partition("-")
         lines.append(f"| {number} | {name.replace('-', ' ')} | {', '.join(patched.caught_by)} | "
-                     f"{patched.head['sentence']} |")
+                     f"{patched.head.get('sentence', '')} |")
     for patched in proof.right:
         name = patched.name.replace("-", " ")
         lines.append(f"| | right: {name} | none | {patched.head.get('sentence', '')} |")
