@@ -13,6 +13,7 @@ chmod 755 /autograder "$target"
 chmod -R go+rX "$target"
 chmod 755 "$target/lab"  # some tools unpack a zip without the files' modes
 install -m 600 "$source/seed" "$source/lab" /autograder/
+chmod 600 "$source/seed"
 
 cd "$target"
 export DEBIAN_FRONTEND=noninteractive

@@ -121,10 +121,13 @@ def add_for_teachers(add):
     command = add("starters", run_starters, "make the starters from the references anew")
     command.add_argument("--check", action="store_true", help="only say which differ")
     command = add("proof", run_proof, "prove the grader: starters, reference, wrong solutions",
-                  "examples:\n  ./lab proof 01 --solution 06-short-read-taken-for-whole --text")
+                  "examples:\n  ./lab proof 01 --solution 06-short-read-taken-for-whole --text\n"
+                  "  ./lab proof --seed 20831   do other seeds catch them, too?")
     command.add_argument("lab", nargs="*", help="all labs if none is named")
     command.add_argument("--solution", help="one wrong or right solution alone, by its name")
     command.add_argument("--times", type=int, default=20, help="runs of the reference")
+    command.add_argument("--seed", type=labs.seed_of, default=1,
+                         help="of the solutions' runs; with another than 1 no page is written")
     command.add_argument("--text", action="store_true", help="show what the student would read")
     command.add_argument("--record", action="store_true",
                          help="write the reference's numbers of checks into the table")
@@ -182,14 +185,14 @@ def run_proof(options):
         if options.record:  # whatever the table says now
             lab = dataclasses.replace(lab, tests=tuple(dataclasses.replace(test, checks=0)
                                                        for test in lab.tests))
-        proofs.append(proof.prove(lab, options.times, options.solution))
+        proofs.append(proof.prove(lab, options.times, options.solution, options.seed))
         proof.show(proofs[-1])
         if options.record:
             proof.record(lab, proofs[-1].checks)
         if options.text:
             proof.show_texts(proofs[-1])
     faults = [fault for each in proofs for fault in each.faults]
-    if options.lab:
+    if options.lab or options.seed != 1:
         return 1 if faults else 0
     faults += hostile.run_all() + proof_export.faults_of_all()
     for fault in faults:

@@ -16,13 +16,16 @@ import tempfile
 from dataclasses import dataclass
 
 from course import build, check, guide, labs, record, run, terminal
+from course.confined import Sandbox
 from course.labs import ROOT, Trouble
 
 PROGRAM = "pagealloc_bench"
 FILE_SIZE = "256MiB"
 ROUNDS = "4"
 SIMULATED = "sim:nvme"
-SANDBOX = ("120", str(2 << 30), str(256 << 20))  # processor time, memory, file size
+SANDBOX = (120, 2 << 30, 256 << 20)  # seconds of processor time, bytes of memory, of a file
+UNTRUSTED_S = 180  # of a submission's measurement, by the clock
+RESULTS_BYTES = 4 << 20
 
 
 @dataclass
@@ -78,18 +81,43 @@ def measure(program, lab, simulated, folder, untrusted):
                "--file-size", FILE_SIZE, "--out", str(folder)]
     if simulated:
         command += ["--kernel", SIMULATED]
-    if untrusted:
-        command = [str(build.tool("labs_sandbox")), "alone", str(folder), *SANDBOX, *command]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, text=True, check=False,
-                          stderr=subprocess.PIPE if not sys.stdout.isatty() else None)
+    status, said = measure_untrusted(command, folder) if untrusted else measure_own(command)
+    if status == run.NOT_STARTED:
+        raise Trouble(not_started(lab, said))
     path = pathlib.Path(folder) / "results.json"
-    if done.returncode == run.NOT_STARTED:
-        raise Trouble(not_started(lab, done.stderr or ""))
-    if done.returncode != 0 or not path.exists():
-        said = (done.stderr or "").strip().splitlines()
-        raise Trouble(f"the measurement failed (status {done.returncode})"
-                      + (f": {said[-1]}" if said else ""))
+    # It may have made a pipe or a link of it, or a file without end.
+    if status != 0 or path.is_symlink() or not path.is_file() or \
+            path.stat().st_size > RESULTS_BYTES:
+        lines = said.strip().splitlines()
+        raise Trouble(f"the measurement failed (status {status})"
+                      + (f": {lines[-1]}" if lines else ""))
     return labs.read_json(path)
+
+
+def measure_own(command):
+    """(status, what it said, if that does not stand on the terminal)."""
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, text=True, check=False,
+                          errors="replace",
+                          stderr=subprocess.PIPE if not sys.stdout.isatty() else None)
+    return done.returncode, done.stderr or ""
+
+
+def measure_untrusted(command, folder):
+    box = Sandbox(folder, SANDBOX)
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(box.command(command), stdout=subprocess.DEVNULL, stderr=output,
+                                   stdin=subprocess.DEVNULL, pass_fds=[box.says_to],
+                                   start_new_session=True,
+                                   env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
+        try:
+            box.started()
+            process.wait(UNTRUSTED_S)
+        except subprocess.TimeoutExpired as error:
+            raise Trouble(f"the measurement did not end within {UNTRUSTED_S} seconds") from error
+        finally:
+            build.end_group(process)
+        output.seek(0)
+        return process.returncode, output.read(build.SAID_BYTES).decode(errors="replace")
 
 
 def not_started(lab, said):

@@ -11,10 +11,13 @@ import pathlib
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
+from course import symbols
+from course.confined import Sandbox, scratch_folder
 from course.labs import ROOT, Trouble
 
 BUILD = ROOT / "build" / "debug"      # what grades: assertions on
@@ -22,6 +25,7 @@ RELEASE = ROOT / "build" / "release"  # what measures
 COMPILE_S = 120   # a submission that keeps the compiler busy for ever
 COMPILE_BYTES = 4 << 30
 OBJECT_BYTES = 256 << 20
+SAID_BYTES = 64 << 10  # of what a compiler says; an include that includes itself says it for ever
 
 
 class CompileError(Exception):
@@ -84,20 +88,37 @@ def link_command(target, folder=BUILD):
 def run_tool(command, cwd, sandbox=None):
     """A compiler or linker to its end; in a sandbox that may write to the folder `sandbox` alone,
     if one is given. What it had to say."""
+    box, kept_open = None, []
     if sandbox is not None:
-        command = [str(tool("labs_sandbox")), "with-children", str(sandbox), str(COMPILE_S),
-                   str(COMPILE_BYTES), str(OBJECT_BYTES), shutil.which(command[0]), *command[1:]]
+        box = Sandbox(sandbox, (COMPILE_S, COMPILE_BYTES, OBJECT_BYTES), alone=False)
+        command = box.command([shutil.which(command[0]), *command[1:]])
+        kept_open = [box.says_to]
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "TMPDIR": str(sandbox or "/tmp")}
-    try:
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, errors="replace",
-                              timeout=COMPILE_S, stdin=subprocess.DEVNULL, env=environment)
-    except subprocess.TimeoutExpired as error:
-        raise CompileError(f"the compiler did not end within {COMPILE_S} seconds") from error
-    if done.returncode != 0:
-        said = done.stdout + done.stderr
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, cwd=cwd, stdout=output, stderr=subprocess.STDOUT,
+                                   stdin=subprocess.DEVNULL, env=environment, pass_fds=kept_open,
+                                   start_new_session=True)
+        try:
+            if box is not None:
+                box.started()
+            status = process.wait(COMPILE_S)
+        except subprocess.TimeoutExpired as error:
+            raise CompileError(f"the compiler did not end within {COMPILE_S} seconds") from error
+        finally:
+            end_group(process)
+        output.seek(0)
+        said = output.read(SAID_BYTES).decode(errors="replace")
+    if status != 0:
         raise CompileError(said if said.strip() else
                            "the compiler was ended: it took too much time or memory")
-    return done.stderr
+    return said
+
+
+def end_group(process):
+    """It, and the compiler proper that a compiler driver has started."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def compile_files(lab, target, files, into, color=False, untrusted=False, folder=BUILD):
@@ -107,14 +128,24 @@ def compile_files(lab, target, files, into, color=False, untrusted=False, folder
     for name, path in files.items():
         output = pathlib.Path(into) / f"{target}_{name}.o"
         command = [*flags, f"-fdiagnostics-color={'always' if color else 'never'}",
-                   f"-ffile-prefix-map={path}=labs/{lab.name}/{name}",
+                   f"-ffile-prefix-map={path}=labs/{lab.name}/{name}", "-MMD", "-MF", f"{output}.d",
                    "-o", str(output), "-c", str(path)]
         jobs.append((command, output))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         running = [pool.submit(run_tool, command, ROOT, into if untrusted else None)
                    for command, _ in jobs]
     warnings = "".join(job.result() for job in running)
+    for name, (_, output) in zip(files, jobs):
+        refuse_reference(lab, name, pathlib.Path(f"{output}.d").read_text(errors="replace"))
     return [str(output) for _, output in jobs], warnings
+
+
+def refuse_reference(lab, name, dependencies):
+    """CompileError if a file has the reference included instead of being written."""
+    for file in lab.files:
+        if re.search(rf"(^|[\s/]){re.escape(file.reference)}(\s|$)", dependencies):
+            raise CompileError(f"labs/{lab.name}/{name} includes {file.reference}, which is what is to "
+                               "be written")
 
 
 def try_compiling(lab, files, color=False):
@@ -126,9 +157,14 @@ def try_compiling(lab, files, color=False):
             raise CompileError(str(error).replace(f"{ROOT}/", "")) from None
 
 
+def link_words(target, folder=BUILD):
+    """The words of its link command, with whole paths."""
+    return [str(folder / word) if (folder / word).exists() else word
+            for word in link_command(target, folder)]
+
+
 def link(target, objects, output, untrusted=False, folder=BUILD):
-    words = [str(folder / word) if (folder / word).exists() else word
-             for word in link_command(target, folder)]
+    words = link_words(target, folder)
     first = next(i for i, word in enumerate(words) if word.endswith(".o"))
     words[first:first] = objects
     words[words.index("-o") + 1] = str(output)
@@ -156,10 +192,9 @@ def programs(lab, files, into, color=False, untrusted=False, targets=None, folde
     up in messages, and nobody's secrets may."""
     made, warnings = {}, ""
     into = pathlib.Path(into)
-    with tempfile.TemporaryDirectory(prefix="objects-", dir=into) as scratch:
-        # Whoever the sandbox makes of the compiler writes here, and nothing stays here: the programs
-        # end where only we can change them.
-        os.chmod(scratch, 0o777)
+    # Whoever the sandbox makes of the compiler writes to the scratch folder, and nothing stays there:
+    # the programs end where only we can change them.
+    with scratch_folder("objects-", into) as scratch:
         copies = {}
         for name, path in files.items():
             copies[name] = pathlib.Path(scratch) / name
@@ -168,14 +203,32 @@ def programs(lab, files, into, color=False, untrusted=False, targets=None, folde
             for target in targets or lab.targets:
                 objects, said = compile_files(lab, target, copies, scratch, color, untrusted, folder)
                 warnings = warnings or said
+                check_symbols(lab, target, dict(zip(copies, objects)), folder)
                 output = pathlib.Path(scratch) / target
                 link(target, objects, output, untrusted, folder)
                 made[target] = into / target
-                shutil.copy2(output, made[target])
+                shutil.copyfile(output, made[target])
+                made[target].chmod(0o755)
         except CompileError as error:
             raise CompileError(by_name(lab, scratch, str(error))) from None
         warnings = by_name(lab, scratch, warnings)
     return made, warnings
+
+
+def check_symbols(lab, target, objects, folder):
+    """CompileError if these objects (name of a file -> path) do not stand in for what they replace, or
+    for more. The linker would take what is missing from the library, where the reference may be."""
+    linked = [word for word in link_words(target, folder) if word.endswith((".o", ".a"))]
+    for file in lab.files:
+        if file.name not in objects:
+            continue
+        # In a student's repository the library is made of his file.
+        replaced = symbols.object_of([ROOT / file.reference, lab.folder / file.name], folder)
+        if replaced is None:
+            raise Trouble(f"the library has no object of {file.reference}: ./lab build debug")
+        trouble = symbols.trouble(objects[file.name], replaced, linked)
+        if trouble:
+            raise CompileError(f"labs/{lab.name}/{file.name}: {trouble}")
 
 
 def by_name(lab, folder, text):

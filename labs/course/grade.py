@@ -6,7 +6,7 @@ import pathlib
 import sys
 import tempfile
 
-from course import formats, labs, progress, record, terminal
+from course import confined, formats, labs, progress, record, terminal
 from course.labs import Trouble
 
 
@@ -28,6 +28,8 @@ def grade(options):
         if not options.submission and not made["refused"]:
             progress.note_score(lab, made["score"])
         grades.append(made)
+    if options.submission and (missing := confined.available()):
+        print(missing, file=sys.stderr)
     if formatted:
         write(options.output, text_of(grades[0], formatted[0], options))
         return 0

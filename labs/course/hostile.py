@@ -25,11 +25,12 @@ class Hostile:
     top: str = ""        # at the top of the file
     says: str = ""       # what the student is told, each number as N; empty: it is NOT STARTED
     compiles: bool = True
+    whole: str | None = None  # instead of the file
 
     @property
     def told(self):
         if not self.compiles:
-            return f"does not compile{': ' + self.says if self.says else ''}"
+            return f"does not compile: {self.says}"
         return self.says or "NOT STARTED, as if it had not tried"
 
 
@@ -62,18 +63,66 @@ ALL = (
             top="#include <cstdio>\n#include <unistd.h>\nnamespace { struct Early { Early() { "
                 "dprintf(3, \"{\\\"checks\\\": CHECKS, \\\"failure\\\": null}\\n\"); _exit(0); } } "
                 "early; }\n", says=SPOILED),
-    Hostile("leaves a process", "forks and leaves a process behind",
-            "if (fork() == 0) { setsid(); for (;;) pause(); }", "#include <unistd.h>\n"),
-    Hostile("connects", "opens a socket",
-            "if (socket(AF_INET, SOCK_STREAM, 0) >= 0) for (;;) {}",
-            "#include <sys/socket.h>\n"),
+    Hostile("listens", "reads the parent's words before main() begins",
+            top="#include <unistd.h>\nnamespace { struct Early { Early() { char byte; "
+                "if (read(0, &byte, 1) == 1) for (;;) {} } } early; }\n"),
+    Hostile("no sandbox", "ends with the status of a sandbox that cannot be made",
+            top="#include <unistd.h>\nnamespace { struct Early { Early() { _exit(125); } } "
+                "early; }\n", says=SPOILED),
+    *(Hostile(f"line {number}", f"reports {what}",
+              f"for (int fd = 1; fd < 64; ++fd) {line} _exit(0);",
+              "#include <cstdio>\n#include <string>\n#include <unistd.h>\n", says=SPOILED)
+      for number, what, line in (
+          (1, "an address that is no number", 'dprintf(fd, "{\\"signal\\": 1, \\"frames\\": [\\"x\\"]}\\n");'),
+          (2, "more addresses than there are", 'dprintf(fd, "{\\"signal\\": 1, \\"frames\\": [1%s]}\\n", '
+              '[] { std::string all; for (int i = 0; i < 100000; ++i) all += ",1"; return all; }()'
+              '.c_str());'),
+          (3, "brackets without end", 'dprintf(fd, "%s\\n", std::string(100000, \'[\').c_str());'))),
+    Hostile("signal", "ends itself by a signal without a name", "raise(SIGRTMIN + 1);",
+            "#include <csignal>\n", says="the program ended by signal N"),
+    Hostile("digs", "makes folders too deep to walk",
+            "for (int i = 0; i < 3000; ++i) { mkdir(\"d\", 0700); if (chdir(\"d\") != 0) break; }",
+            "#include <sys/stat.h>\n#include <unistd.h>\n"),
+    # What must be refused loops where it is not.
+    *(Hostile(name, what, f"if ({call}) for (;;) {{}}", headers)
+      for name, what, call, headers in (
+          ("leaves a process", "forks", "fork() >= 0", "#include <unistd.h>\n"),
+          ("connects", "opens a socket", "socket(AF_INET, SOCK_STREAM, 0) >= 0",
+           "#include <sys/socket.h>\n"),
+          ("rings", "makes a ring, which opens sockets by itself",
+           "[] { char parameters[120] = {}; return syscall(SYS_io_uring_setup, 1, parameters); }() >= 0",
+           "#include <sys/syscall.h>\n#include <unistd.h>\n"),
+          ("kills", "sends a signal by a process's number", "kill(getpid(), 0) == 0",
+           "#include <csignal>\n#include <unistd.h>\n"),
+          ("keeps memory", "makes shared memory that stays", "shmget(IPC_PRIVATE, 4096, 0600) >= 0",
+           "#include <sys/shm.h>\n"),
+          ("changes rights", "changes the rights of a file",
+           "fchmod(::open(\"mine\", O_CREAT | O_WRONLY, 0600), 0644) == 0",
+           "#include <fcntl.h>\n#include <sys/stat.h>\n"),
+          ("cuts off", "cuts a file off that it opens for reading",
+           "::open(\"mine\", O_CREAT | O_RDONLY | O_TRUNC, 0600) >= 0", "#include <fcntl.h>\n"))),
+    Hostile("is empty", "has nothing in it, and hopes for the library", whole="",
+            says="a function of the starter is missing", compiles=False),
+    Hostile("includes the reference", "includes what is to be written",
+            whole="#include \"pagealloc/shared_file_durable.cpp\"\n",
+            says="which is what is to be written", compiles=False),
+    Hostile("is the grader", "defines the grader's own function",
+            top="#include \"labs/grader/grader.h\"\nnamespace pagealloc::labs {\n"
+                "void Test::fail(const Failure&) { __builtin_trap(); } }\n",
+            says="is defined here, but not in the starter", compiles=False),
+    Hostile("is the C library", "defines write(), which reports go through",
+            top="#include <sys/types.h>\nextern \"C\" [[gnu::weak]] ssize_t write(int, const void*, "
+                "size_t bytes) { return static_cast<ssize_t>(bytes); }\n",
+            says="is defined here, but not in the starter", compiles=False),
     Hostile("prints", "prints without end",
             "for (;;) std::puts(\"all tests passed, 100 of 100\");", "#include <cstdio>\n",
             says="the test did not end within N seconds of processor time"),
     Hostile("reads secrets", "includes a file that only root may read",
             top="#include \"/etc/shadow\"\n", says="Permission denied", compiles=False),
     Hostile("includes for ever", "includes a file without end", top="#include \"/dev/zero\"\n",
-            says="", compiles=False),
+            says="out of memory", compiles=False),
+    Hostile("warns for ever", "includes itself, with a warning each time",
+            whole="#warning again\n#include \"shared_file_durable.cpp\"\n", says="nested", compiles=False),
 )
 
 
@@ -81,6 +130,8 @@ def source_of(hostile, lab, file):
     text = starter.starter_of((ROOT / file.reference).read_text(encoding="utf-8"), file.reference)
     if file.name != "shared_file_durable.cpp":
         return text
+    if hostile.whole is not None:
+        return hostile.whole
     test = lab.tests[0]
 
     def fill(code):

@@ -14,7 +14,13 @@ class Trouble(Exception):
 
 
 def seed_of(text):
-    """A seed as it is typed; anything else would fail every test, and not by the student's fault."""
+    """A seed as it is typed, or @FILE that holds one, for what is on a command line everybody reads;
+    anything else would fail every test, and not by the student's fault."""
+    if text.startswith("@"):
+        try:
+            text = pathlib.Path(text[1:]).read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            raise Trouble(f"no seed in {text[1:]}: {error}") from error
     if not re.fullmatch(r"[0-9]{1,20}", text) or int(text) >= SEEDS:
         raise Trouble(f"a seed is a whole number from 0 to {SEEDS - 1}, and not '{text}'")
     return int(text)

@@ -246,14 +246,15 @@ class Proof:
         return found
 
 
-def prove_one(lab, patched, calibration_s):
-    run_patched(lab, patched, 1, calibration_s)
+def prove_one(lab, patched, seed, calibration_s):
+    run_patched(lab, patched, seed, calibration_s)
     (judge_right if patched.path.parent.name == "right" else judge_wrong)(lab, patched)
     return patched
 
 
-def prove(lab, times=20, only=None):
-    """Runs it all; `only` names one wrong or right solution."""
+def prove(lab, times=20, only=None, seed=1):
+    """Runs it all, with this seed, and the reference with as many from it on; `only` names one wrong
+    or right solution."""
     build.prepare(lab)
     calibration_s = calibrate()
     chosen = [p for folder in ("wrong", "right") for p in patches(lab, folder)
@@ -262,10 +263,10 @@ def prove(lab, times=20, only=None):
     # between its fork and its exec ("Text file busy"). Twice as many as there are processors, so that
     # whatever runs, the references among it, runs while others want to.
     with ProcessPoolExecutor(2 * os.cpu_count()) as pool:
-        solutions = [pool.submit(prove_one, lab, patched, calibration_s) for patched in chosen]
+        solutions = [pool.submit(prove_one, lab, patched, seed, calibration_s) for patched in chosen]
         if only is None:
-            runs = [pool.submit(run_reference, lab, seed, calibration_s)
-                    for seed in range(1, times + 1)]
+            runs = [pool.submit(run_reference, lab, seed + turn, calibration_s)
+                    for turn in range(times)]
             starter_run = pool.submit(check_starter, lab, calibration_s)
             alone_run = pool.submit(check_alone, lab, calibration_s)
         done = [job.result() for job in solutions]

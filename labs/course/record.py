@@ -154,6 +154,8 @@ def test_record(lab, outcome, explanation, hidden):
         if hidden:
             said["again"] = f"./lab check {lab.number} --seed N, with several numbers N; the seed " \
                             "of this run is not told"
+            if outcome.failure is None:  # what the submission prints may be the seed
+                said["evidence"] = ""
     raw = outcome.raw
     return {"id": outcome.test.id, "name": outcome.test.name, "task": outcome.test.task,
             "state": outcome.state, "points": outcome.points, "max": outcome.test.points,

@@ -8,17 +8,20 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
 
-from course import build, sandbox
+from course import build, labs, sandbox
 from course.labs import Trouble
 
 NOT_STARTED = 77
 CPU_CALIBRATIONS = 20  # a test may take so many times the calibration's processor time
 CPU_S_MIN = 2          # the limit counts whole seconds
 WALL_CPU = 10          # and so many times that by the clock: other work may be going on
+FRAMES_MAX = 40        # as many as labs/grader/report.cpp takes
+FAILURE = {"expected", "found", "cause", "function", "evidence"}
 
 
 @dataclass
@@ -50,29 +53,45 @@ def calibrate():
 
 
 def report_of(raw, test, seed):
-    """The report's lines after the first, if it begins as it must; else None."""
+    """The report's lines after the first, if it begins as it must and every line is one that the
+    grader writes; else None. Whoever shares the process may have written any of them."""
     lines = []
     for line in raw.report.decode(errors="replace").splitlines():
         try:
             lines.append(json.loads(line))
-        except ValueError:
-            return None
-        if not isinstance(lines[-1], dict):
+        except (ValueError, RecursionError):
             return None
     begin = {"begin": raw.words[0], "id": test.id, "seed": seed}
-    return lines[1:] if lines and lines[0] == begin else None
+    if not lines or lines[0] != begin or not all(is_line(line) for line in lines[1:]):
+        return None
+    return lines[1:]
+
+
+def is_line(line):
+    """Whether this is a line of labs/grader/report.cpp: an end, an expected trouble, or a signal."""
+    def whole(value):
+        return type(value) is int
+    if not isinstance(line, dict):
+        return False
+    if line.keys() == {"end", "checks", "failure"}:
+        return whole(line["checks"]) and (line["failure"] is None or is_failure(line["failure"]))
+    if line.keys() == {"trouble"}:
+        return isinstance(line["trouble"], str)
+    return line.keys() == {"signal", "frames"} and isinstance(line["frames"], list) and \
+        len(line["frames"]) <= FRAMES_MAX and all(whole(frame) for frame in line["frames"])
+
+
+def is_failure(failure):
+    return isinstance(failure, dict) and failure.keys() == FAILURE and \
+        all(isinstance(text, str) for text in failure.values())
 
 
 def judge(raw, test, seed):
     """The Outcome that this run has earned."""
     outcome = Outcome(test, seed, "failed", raw=raw)
-    if raw.status == sandbox.NO_SANDBOX:
-        raise Trouble(f"no sandbox for the tests: {raw.output.strip()}")
     if raw.status == NOT_STARTED:
         outcome.state = "not_started"
-        marker = "NOT STARTED: "
-        said = [line for line in raw.output.splitlines() if line.startswith(marker)]
-        outcome.not_started = said[-1][len(marker):] if said else "a function"
+        outcome.not_started = not_started(raw.output)
         return outcome
     report = report_of(raw, test, seed)
     for line in report or []:
@@ -101,19 +120,30 @@ def judge(raw, test, seed):
     return outcome
 
 
+def not_started(output):
+    """The function that said so, if it is one of the labs'."""
+    marker = "NOT STARTED: "
+    said = [line[len(marker):] for line in output.splitlines() if line.startswith(marker)]
+    functions = {name for lab in labs.all_labs() for task in lab.tasks for name in task.functions}
+    return said[-1] if said and said[-1] in functions else "a function"
+
+
+def name_of(number):
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of the real-time signals
+        return f"signal {number}"
+
+
 def trouble_of_signal(raw):
-    import signal
     number = -raw.status
     if number in (signal.SIGXCPU, signal.SIGKILL) and raw.cpu_s >= raw.cpu_limit_s - 0.5:
         return f"the test did not end within {raw.cpu_limit_s} seconds of processor time"
-    said = raw.output.strip().splitlines()
     words = {signal.SIGSEGV: "memory was touched that is not there",
              signal.SIGBUS: "memory was touched that is not there",
              signal.SIGABRT: "it was aborted", signal.SIGFPE: "a division by zero"}
-    text = f"the program ended by {signal.Signals(number).name}"
-    if number in words:
-        text += f": {words[number]}"
-    return text + (f" ({said[-1]})" if said and number == signal.SIGABRT else "")
+    text = f"the program ended by {name_of(number)}"
+    return text + (f": {words[number]}" if number in words else "")
 
 
 class Runner:
@@ -161,7 +191,7 @@ class Runner:
     def run_test(self, test, seed):
         cpu_s = self.cpu_limit_s(test)
         program = self.programs[self.lab.program_of(test.id)]
-        raw = sandbox.run(program, ["run", test.id, str(seed)], cpu_s, WALL_CPU * cpu_s)
+        raw = sandbox.run(program, ["run", test.id], seed, cpu_s, WALL_CPU * cpu_s)
         return judge(raw, test, seed)
 
     def run(self, seed, only=None, on_outcome=None):

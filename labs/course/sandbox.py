@@ -5,13 +5,11 @@ import secrets
 import select
 import signal
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 
-from course import build
+from course.confined import Sandbox, scratch_folder
 
-NO_SANDBOX = 125
 MEMORY_BYTES = 1 << 30
 FILE_BYTES = 16 << 20
 OUTPUT_BYTES = 64 << 10  # of what it prints; the rest is dropped
@@ -32,29 +30,34 @@ class Raw:
     cpu_limit_s: int = 0
 
 
-def run(program, arguments, cpu_s, wall_s):
-    """Runs `program` in a sandbox; its last argument will be the descriptor it reports on."""
+def run(program, arguments, seed, cpu_s, wall_s):
+    """Runs `program` in a sandbox; its last argument will be the descriptor it reports on. The seed
+    comes with the words, on its standard input: a command line is read by everybody."""
     raw = Raw(words=(secrets.token_hex(16), secrets.token_hex(16)), cpu_limit_s=cpu_s)
     report, report_to = os.pipe()
-    with tempfile.TemporaryDirectory(prefix="pagealloc-run-") as scratch:
-        os.chmod(scratch, 0o777)  # whoever the sandbox makes of it must be able to write here
+    with scratch_folder("pagealloc-run-") as scratch:
+        box = Sandbox(scratch, (cpu_s, MEMORY_BYTES, FILE_BYTES))
         begun = time.monotonic()
         process = subprocess.Popen(
-            [str(build.tool("labs_sandbox")), "alone", scratch, str(cpu_s), str(MEMORY_BYTES),
-             str(FILE_BYTES), str(program), *arguments, str(report_to)],
+            box.command([str(program), *arguments, str(report_to)]),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            pass_fds=[report_to], start_new_session=True, bufsize=0,
+            pass_fds=[report_to, box.says_to], start_new_session=True, bufsize=0,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
         os.close(report_to)
         try:
-            process.stdin.write("\n".join(raw.words).encode())
+            process.stdin.write((" ".join((*raw.words, str(seed))) + "\n").encode())
             process.stdin.close()
         except BrokenPipeError:
             pass  # it ended before it had read anything
-        printed = watch(process, raw, report, begun + wall_s)
+        try:
+            box.started()
+            printed = watch(process, raw, report, begun + wall_s)
+        finally:
+            os.close(report)
+            process.stdout.close()
+            if process.returncode is None:
+                process.wait()  # there was no sandbox, and it has said so and ended
         raw.wall_s = time.monotonic() - begun
-        os.close(report)
-        process.stdout.close()
     raw.output = printed.decode(errors="replace")
     return raw
 

@@ -1,12 +1,15 @@
 // Runs a program that is not trusted:
 //
-//   labs_sandbox alone|with-children DIRECTORY CPU_S MEMORY_BYTES FILE_BYTES PROGRAM...
+//   labs_sandbox alone|with-children SAYS_FD DIRECTORY CPU_S MEMORY_BYTES FILE_BYTES PROGRAM...
 //
 // DIRECTORY is the only place where it may make or change files, of at most FILE_BYTES each;
 // processor time, memory and descriptors are limited, there is no network, and `alone` it starts no
-// process. Whoever runs as root becomes nobody first. Landlock (landlock(7)) keeps it from writing
-// elsewhere; where the kernel has none, that is said on standard error, and rights and limits alone
-// hold. A sandbox that cannot be made otherwise runs nothing: status 125.
+// process and signals no other. Whoever runs as root becomes nobody first. Landlock (landlock(7))
+// keeps it from writing elsewhere; where the kernel has none, rights and limits alone hold.
+//
+// What the sandbox itself has to say goes to descriptor SAYS_FD, which PROGRAM does not inherit, so
+// that nothing it does can be taken for it: "unconfined" where there is no Landlock, or why nothing
+// was run. A program that ends by itself with any status says nothing there.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
@@ -21,18 +24,23 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <string_view>
+#include <vector>
 
 namespace {
 
 constexpr int status_no_sandbox = 125;
 constexpr unsigned nobody = 65534;
+
+int says_fd = STDERR_FILENO;                             // until it is known
 constexpr std::uint64_t landlock_truncate = 1ULL << 14;  // newer than this system's headers may be
 
 [[noreturn]] void give_up(const char* what) {
-  fmt::print(stderr, "labs_sandbox: {}: {}\n", what, std::strerror(errno));
+  ::dprintf(says_fd, "no sandbox: %s: %s\n", what, std::strerror(errno));
   std::exit(status_no_sandbox);
 }
 
@@ -89,35 +97,90 @@ bool confine(const char* directory) {
   return true;
 }
 
-/// No network, no looking into other processes; `alone`: no other process at all, threads yes.
-void filter_calls(bool alone) {
-  const scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-  if (filter == nullptr) give_up("seccomp_init");
-  const auto refuse = [&](int call, int error) {
-    const int result =
-        seccomp_rule_add(filter, SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error)), call, 0);
-    if (result < 0) {
-      errno = -result;
-      give_up("seccomp_rule_add");
-    }
-  };
-  for (const int call : {SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(ptrace),
-                         SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev)}) {
-    refuse(call, EPERM);
+/// A list of system calls that are refused; all others are allowed.
+class Refusals {
+ public:
+  Refusals() : filter_(seccomp_init(SCMP_ACT_ALLOW)) {
+    if (filter_ == nullptr) give_up("seccomp_init");
   }
-  if (alone) {
-    refuse(SCMP_SYS(fork), EPERM);
-    refuse(SCMP_SYS(vfork), EPERM);
-    refuse(SCMP_SYS(clone3), ENOSYS);  // its flags are in memory; who gets this falls back to clone
-    const int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-                                        SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
-    if (result < 0) give_up("seccomp_rule_add clone");
+  ~Refusals() { seccomp_release(filter_); }
+  Refusals(const Refusals&) = delete;
+  Refusals& operator=(const Refusals&) = delete;
+
+  /// `when`: only with these arguments.
+  void refuse(int call, int error, std::initializer_list<scmp_arg_cmp> when = {}) {
+    const std::vector<scmp_arg_cmp> arguments(when);
+    checked(seccomp_rule_add_array(filter_, SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error)), call,
+                                   static_cast<unsigned>(arguments.size()), arguments.data()));
   }
-  if (const int result = seccomp_load(filter); result < 0) {
+  /// From now on, for this process and whatever it becomes.
+  void load() { checked(seccomp_load(filter_)); }
+
+ private:
+  static void checked(int result) {
+    if (result == 0) return;
     errno = -result;
-    give_up("seccomp_load");
+    give_up("seccomp");
   }
-  seccomp_release(filter);
+
+  scmp_filter_ctx filter_;
+};
+
+/// No network, no looking into other processes, nothing that outlives this one. A ring of io_uring
+/// would make sockets by itself, past this filter.
+void refuse_for_all(Refusals& refusals) {
+  for (const int call : {SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(io_uring_setup),
+                         SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
+                         SCMP_SYS(shmget), SCMP_SYS(semget), SCMP_SYS(msgget), SCMP_SYS(mq_open)}) {
+    refusals.refuse(call, EPERM);
+  }
+}
+
+/// No other process, threads yes; no signal to anybody else.
+void refuse_other_processes(Refusals& refusals) {
+  refusals.refuse(SCMP_SYS(fork), EPERM);
+  refusals.refuse(SCMP_SYS(vfork), EPERM);
+  // Its flags are in memory; who gets this answer falls back to clone.
+  refusals.refuse(SCMP_SYS(clone3), ENOSYS);
+  refusals.refuse(SCMP_SYS(clone), EPERM, {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)});
+  for (const int call : {SCMP_SYS(kill), SCMP_SYS(tkill), SCMP_SYS(rt_sigqueueinfo),
+                         SCMP_SYS(rt_tgsigqueueinfo), SCMP_SYS(pidfd_send_signal)}) {
+    refusals.refuse(call, EPERM);
+  }
+  // abort() and raise() signal this process by its number, which stays the same.
+  const auto own = static_cast<scmp_datum_t>(getpid());
+  refusals.refuse(SCMP_SYS(tgkill), EPERM, {SCMP_A0(SCMP_CMP_NE, own)});
+}
+
+/// What changes files and what Landlock does not know, or not in its first versions: rights,
+/// owners, times, and cutting a file off that was opened for reading. A compiler's linker needs
+/// some of it.
+void refuse_changes_by_name(Refusals& refusals) {
+  for (const int call :
+       {SCMP_SYS(chmod), SCMP_SYS(fchmod), SCMP_SYS(fchmodat), SCMP_SYS(chown), SCMP_SYS(fchown),
+        SCMP_SYS(lchown), SCMP_SYS(fchownat), SCMP_SYS(setxattr), SCMP_SYS(lsetxattr),
+        SCMP_SYS(fsetxattr), SCMP_SYS(removexattr), SCMP_SYS(lremovexattr), SCMP_SYS(fremovexattr),
+        SCMP_SYS(utime), SCMP_SYS(utimes), SCMP_SYS(futimesat), SCMP_SYS(utimensat),
+        SCMP_SYS(truncate)}) {
+    refusals.refuse(call, EPERM);
+  }
+  constexpr int fchmodat2 =
+      452;  // newer than this system's headers may be; on every machine the same
+  refusals.refuse(fchmodat2, EPERM);
+  refusals.refuse(SCMP_SYS(openat2), ENOSYS);  // its flags are in memory
+  constexpr scmp_datum_t flags = O_TRUNC | O_ACCMODE;
+  refusals.refuse(SCMP_SYS(open), EPERM, {SCMP_A1(SCMP_CMP_MASKED_EQ, flags, O_TRUNC)});
+  refusals.refuse(SCMP_SYS(openat), EPERM, {SCMP_A2(SCMP_CMP_MASKED_EQ, flags, O_TRUNC)});
+}
+
+void filter_calls(bool alone) {
+  Refusals refusals;
+  refuse_for_all(refusals);
+  if (alone) {
+    refuse_other_processes(refusals);
+    refuse_changes_by_name(refusals);
+  }
+  refusals.load();
 }
 
 void become_nobody() {
@@ -130,18 +193,21 @@ void become_nobody() {
 }  // namespace
 
 int main(int count, char** arguments) {
-  constexpr int fixed = 6;
+  constexpr int fixed = 7;
   const std::string_view mode = count > 1 ? arguments[1] : "";
   if (count <= fixed || (mode != "alone" && mode != "with-children")) {
     fmt::print(stderr,
-               "usage: {} alone|with-children DIRECTORY CPU_S MEMORY_BYTES FILE_BYTES PROGRAM...\n",
+               "usage: {} alone|with-children SAYS_FD DIRECTORY CPU_S MEMORY_BYTES FILE_BYTES "
+               "PROGRAM...\n",
                arguments[0]);
     return 2;
   }
-  const char* const directory = arguments[2];
-  const std::uint64_t cpu_s = number(arguments[3]);
-  const std::uint64_t memory_bytes = number(arguments[4]);
-  const std::uint64_t file_bytes = number(arguments[5]);
+  says_fd = static_cast<int>(number(arguments[2]));
+  if (fcntl(says_fd, F_SETFD, FD_CLOEXEC) < 0) give_up("the descriptor to say it on");
+  const char* const directory = arguments[3];
+  const std::uint64_t cpu_s = number(arguments[4]);
+  const std::uint64_t memory_bytes = number(arguments[5]);
+  const std::uint64_t file_bytes = number(arguments[6]);
   // Two seconds between the signal that says where it was and the one that nobody survives.
   limit(RLIMIT_CPU, cpu_s, cpu_s + 2, "limit of processor time");
   // Of memory that is written, not of addresses: a map may reserve more of those than there is
@@ -155,7 +221,7 @@ int main(int count, char** arguments) {
   if (chdir(directory) < 0) give_up(directory);
   become_nobody();
   limit(RLIMIT_NPROC, 512, 512, "limit of processes");  // of this user, from now on
-  if (!confined) fmt::print(stderr, "labs_sandbox: Landlock is not available here\n");
+  if (!confined) ::dprintf(says_fd, "unconfined\n");
   filter_calls(mode == "alone");
   execv(arguments[fixed], arguments + fixed);
   give_up(arguments[fixed]);

@@ -132,6 +132,7 @@ cmd_doctor() {
   check 'locked memory' false probe_memlock
   check 'memory limit' false probe_memory_limit
   check 'ptrace' false probe_ptrace
+  check 'Landlock' false probe_landlock
   section 'Crash rigs'
   check 'rig uml' false probe_rig_uml
   check 'rig loop' false probe_rig_loop

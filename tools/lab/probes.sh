@@ -145,6 +145,17 @@ probe_ptrace() {
   return $not_here
 }
 
+# What keeps a submission to one folder. Asked by its number, 444 on every machine: the C library has
+# no function for it (landlock_create_ruleset(2)).
+probe_landlock() {
+  local version
+  if ! have python3; then found='python3 is missing'; return $not_tried; fi
+  version=$(python3 -c 'import ctypes; print(ctypes.CDLL(None).syscall(444, None, 0, 1))')
+  if ((version > 0)); then found="version $version: submissions change one folder alone"; return 0; fi
+  found='the kernel has none: only rights keep a submission from changing files (docs/labs.md)'
+  return $not_here
+}
+
 # Can a run be given a memory limit? Tried with a group of its own, removed at once.
 probe_memory_limit() {
   local base=/sys/fs/cgroup/memory file=memory.limit_in_bytes version=v1 group

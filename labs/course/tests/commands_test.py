@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "labs"))
 
 from course import __main__ as commands  # noqa: E402
 from course import build, export, grade, guide, labs, progress, proof_page  # noqa: E402
+from course.labs import Trouble  # noqa: E402
 
 
 def lab(*words):
@@ -127,6 +128,17 @@ class Refusals(unittest.TestCase):
             self.file.write_text(text)
             with self.assertRaisesRegex(labs.Trouble, f"{self.file} is no"):
                 labs.load(self.file)
+
+    def test_a_seed_can_come_from_a_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "seed"
+            path.write_text("4711\n", encoding="ascii")
+            self.assertEqual(labs.seed_of(f"@{path}"), 4711)
+            path.write_text("many\n", encoding="ascii")
+            with self.assertRaisesRegex(Trouble, "a seed is a whole number .* not 'many'"):
+                labs.seed_of(f"@{path}")
+            with self.assertRaisesRegex(Trouble, "no seed in .*missing"):
+                labs.seed_of(f"@{folder}/missing")
 
     def test_the_largest_seed_is_one(self):
         with mock.patch.object(grade, "grade", lambda options: options.seed):

@@ -103,13 +103,27 @@ class Verdicts(unittest.TestCase):
         outcome = run.judge(raw([BEGIN, END | {"failure": failure}]), TEST, 7)
         self.assertEqual((outcome.state, outcome.failure), ("failed", failure))
 
-    def test_not_started_names_the_function(self):
-        outcome = run.judge(raw([BEGIN], 77, output="NOT STARTED: f\n"), TEST, 7)
-        self.assertEqual((outcome.state, outcome.not_started), ("not_started", "f"))
+    def test_lines_that_the_grader_does_not_write_spoil_the_report(self):
+        signal = {"signal": 11, "frames": [1, 2]}
+        self.assertEqual(run.judge(raw([BEGIN, signal], -11), TEST, 7).frames, (1, 2))
+        failure = {"expected": "a", "found": "b", "cause": "c", "function": "f", "evidence": ""}
+        for line in (signal | {"frames": 5}, signal | {"frames": ["x"]}, signal | {"frames": [True]},
+                     signal | {"frames": [1] * 41}, {"trouble": 1}, {"other": 1}, [], 1,
+                     END | {"checks": "3"}, END | {"failure": "x"},
+                     END | {"failure": failure | {"found": 1}},
+                     END | {"failure": {"expected": "a"}}):
+            outcome = run.judge(raw([BEGIN, line, END]), TEST, 7)
+            self.assertEqual((outcome.state, outcome.frames), ("failed", ()), line)
+        deep = raw([BEGIN])
+        deep.report += b"[" * 100000 + b"\n"
+        self.assertEqual(run.judge(deep, TEST, 7).state, "failed")
+        self.assertIn("signal 35", run.judge(raw([BEGIN], -35), TEST, 7).trouble)
 
-    def test_no_sandbox_is_no_verdict(self):
-        with self.assertRaises(Trouble):
-            run.judge(raw([], sandbox.NO_SANDBOX), TEST, 7)
+    def test_not_started_names_the_function(self):
+        for said, told in (("NOT STARTED: move_all\n", "move_all"), ("", "a function"),
+                           ("NOT STARTED: the seed is 7\n", "a function")):
+            outcome = run.judge(raw([BEGIN], 77, output=said), TEST, 7)
+            self.assertEqual((outcome.state, outcome.not_started), ("not_started", told))
 
 
 class Places(unittest.TestCase):
