@@ -198,7 +198,11 @@ def export_gradescope(options):
             shutil.copy2(ROOT / "labs" / "autograder" / name, folder / name)
         (folder / "seed").write_text(f"{seed}\n", encoding="utf-8")
         (folder / "lab").write_text(f"{lab.number}\n", encoding="utf-8")
-        pack(folder, output)
+        try:
+            pack(folder, output)
+        except BaseException:  # half a zip is none
+            output.unlink(missing_ok=True)
+            raise
     print(f"{output}: lab {lab.number}, seed {seed} (keep it: a grade is made again with it)")
     return 0
 

@@ -182,6 +182,15 @@ class Exports(unittest.TestCase):
         self.leaking("--into", self.folder / "students")
         self.assertEqual(list((self.folder / "students").iterdir()), [])
 
+    def test_half_a_zip_is_not_left(self):
+        def pack(folder, output):
+            output.write_text("half")
+            raise OSError(28, "No space left on device")
+        with mock.patch.object(export, "pack", pack), mock.patch.object(export, "fill", mock.Mock()):
+            status, _, said = lab("export", "--gradescope", "01", "--into", self.folder / "a.zip")
+        self.assertEqual((status, said), (2, "lab: No space left on device\n"))
+        self.assertEqual(list(self.folder.iterdir()), [])
+
     def test_an_autograder_that_is_there_is_not_replaced(self):
         (self.folder / "a.zip").write_text("last term's")
         for name, pattern in (("a.zip", "is there already"), ("no/a.zip", "no is no folder")):
