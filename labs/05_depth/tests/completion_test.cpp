@@ -21,15 +21,24 @@ const char* const no_number_of_bytes =
     "a completion with a negative result is an error, -errno, and no number of bytes; it was not "
     "named";
 
+const char* const partly_written =
+    "disk_full says that nothing has changed, and does not poison; a write with O_DIRECT that "
+    "fails may have reached the medium in part, whatever the errno. Transfers have a function of "
+    "their own that names their errors";
+
+const char* cause_of(const Op& op) {
+  if (op.result == Errc::ok) return taken_for_success;
+  if (op.verb == Verb::punch) return cannot_punch;
+  return op.result == Errc::disk_full ? partly_written : no_number_of_bytes;
+}
+
 void must_be(Test& t, Rig& rig, const Op& op, Errc result, int os_error, const std::string& why) {
   if (t.holds(op.result == result && op.os_error == os_error)) return;
   const bool ok = op.result == Errc::ok;
   t.fail({.expected = fmt::format("{}{}: {}", text_of(op), why, text_of(result, os_error)),
           .found = result_of(op) +
                    (ok && op.verb == Verb::read ? ", and a frame into which nothing was read" : ""),
-          .cause = ok                       ? taken_for_success
-                   : op.verb == Verb::punch ? cannot_punch
-                                            : no_number_of_bytes,
+          .cause = cause_of(op),
           .function = "ring.cpp/Engine::step",
           .evidence = rig.bench.calls()});
 }
@@ -63,6 +72,13 @@ void a_negative_completion(Test& t) {
     rig.bench.sim.set_faults(faults);
     must_be(t, rig, rig.run(rig.write(t.random().below(64), 1)), Errc::io, EIO,
             ", which the disk refuses");
+    must_be_healthy(t, rig, false, "a write that failed");
+  }
+  {
+    Rig rig(t, {.number = 3});
+    rig.bench.kernel.fail_next(Call::pwritev, ENOSPC);
+    must_be(t, rig, rig.run(rig.write(t.random().below(64), 1)), Errc::io, ENOSPC,
+            ", whose WRITE is answered with -ENOSPC");
     must_be_healthy(t, rig, false, "a write that failed");
   }
   {
@@ -104,26 +120,44 @@ void with_short_transfers(Test& t, std::uint64_t number) {
   }
 }
 
-void interrupted(Test& t) {
+Op& operation(Rig& rig, Verb verb, PageId page) {
+  if (verb == Verb::read) return rig.read(page);
+  if (verb == Verb::write) return rig.write(page, 1);
+  return verb == Verb::sync ? rig.sync() : rig.punch(page);
+}
+
+/// The operation's entry of this kind, the first of two, is interrupted.
+void interrupted(Test& t, Rig& rig, Verb verb, Call call, int os_error) {
+  rig.bench.kernel.clear_log();
+  rig.bench.kernel.fail_next(call, os_error);
+  const Op& op = rig.run(operation(rig, verb, rig.pages(1)[0]));
+  const std::size_t asked = rig.bench.calls_of(call).size();
+  if (t.holds(op.result == Errc::ok && asked == 2)) return;
+  const bool transfer = call == Call::preadv || call == Call::pwritev;
+  t.fail({.expected = fmt::format("{}: its entry {} is answered with -{}, is queued once more, and "
+                                  "the {} is ok",
+                                  text_of(op), os::call_names[static_cast<std::size_t>(call)],
+                                  os_error == EINTR ? "EINTR" : "EAGAIN", name_of(verb)),
+          .found = fmt::format("{}, after {} such entr{}", result_of(op), asked,
+                               asked == 1 ? "y" : "ies"),
+          .cause = fmt::format("EINTR and EAGAIN say that nothing was done, and are no errors of "
+                               "the file; they mean: ask again{}",
+                               transfer ? ""
+                                        : ", whatever the entry was for: a sync, an "
+                                          "allocation and a punch, too"),
+          .function = "ring.cpp/Engine::step",
+          .evidence = rig.bench.calls()});
+}
+
+void each_kind_interrupted(Test& t) {
   for (const int os_error : {EINTR, EAGAIN}) {
     Rig rig(t, {});
-    const PageId page = t.random().below(64);
-    for (const Call call : {Call::preadv, Call::pwritev}) {
-      rig.bench.kernel.clear_log();
-      rig.bench.kernel.fail_next(call, os_error);
-      const Op& op = rig.run(call == Call::preadv ? rig.read(page) : rig.write(page, 1));
-      const std::size_t asked = rig.bench.calls_of(call).size();
-      if (t.holds(op.result == Errc::ok && asked == 2)) continue;
-      t.fail({.expected = fmt::format("the entry is answered with -{}: it is queued once more, and "
-                                      "the {} is ok",
-                                      os_error == EINTR ? "EINTR" : "EAGAIN", text_of(op)),
-              .found = fmt::format("{}, after {} entr{}", result_of(op), asked,
-                                   asked == 1 ? "y" : "ies"),
-              .cause = "EINTR and EAGAIN say that nothing was done, and are no errors of the file; "
-                       "they mean: ask again",
-              .function = "ring.cpp/Engine::step",
-              .evidence = rig.bench.calls()});
-    }
+    interrupted(t, rig, Verb::read, Call::preadv, os_error);
+    interrupted(t, rig, Verb::write, Call::pwritev, os_error);
+    interrupted(t, rig, Verb::sync, Call::fdatasync, os_error);
+    interrupted(t, rig, Verb::punch, Call::fallocate, os_error);
+    // The file has holes now, so a write allocates first.
+    interrupted(t, rig, Verb::write, Call::fallocate, os_error);
   }
 }
 
@@ -146,30 +180,41 @@ void rest_is_aligned(Test& t) {
   }
 }
 
-void nothing_came(Test& t) {
-  Rig rig(t, {});
-  constexpr const char* cause =
-      "the completion said 0: nothing was moved, and the same was asked for again, for ever. A "
-      "read that gets nothing is at the end of the file";
+/// Somebody else makes the file shorter: so many bytes of the page that is read are left.
+void at_the_end(Test& t, std::uint64_t left_bytes) {
+  Rig rig(t, {.number = left_bytes});
+  const PageId page = 32 + t.random().below(32);
+  const std::string expected = fmt::format(
+      "somebody else has made the file shorter, {} bytes of page {} are left: the read "
+      "of it is truncated",
+      left_bytes, page);
   rig.bench.kernel.set_call_limit(200, [&] {
-    t.fail({.expected = "the file was made shorter by somebody else; a read behind its end says "
-                        "truncated",
+    t.fail({.expected = expected,
             .found = "more than 200 calls, and no end of them",
-            .cause = cause,
+            .cause = left_bytes == 0
+                         ? "the completion said 0: nothing was moved, and the same was asked for "
+                           "again, for ever. A read that gets nothing is at the end of the file"
+                         : "the same was asked for again, for ever: the file ends inside of a "
+                           "block, the part of it that came is asked for once more, so nothing "
+                           "was gained. A read that gains nothing is at the end of the file",
             .function = "ring.cpp/Engine::step",
             .evidence = rig.bench.calls()});
   });
-  rig.bench.raw_resize(32 * 4096);
-  const Op& op = rig.run(rig.read(32 + t.random().below(32)));
+  rig.bench.raw_resize(page * 4096 + left_bytes);
+  const Op& op = rig.run(rig.read(page));
   if (!t.holds(op.result == Errc::truncated)) {
-    t.fail({.expected = "the file was made shorter by somebody else; the " + text_of(op) +
-                        ", behind its end: truncated",
+    t.fail({.expected = expected,
             .found = result_of(op),
-            .cause = "a completion that says 0 is neither success nor an error of the disk: a read "
-                     "that gets nothing is at the end of the file",
+            .cause = "a completion that says 0, or less than a block, is neither success nor an "
+                     "error of the disk: a read that gains nothing is at the end of the file",
             .function = "ring.cpp/Engine::step",
             .evidence = rig.bench.calls()});
   }
+}
+
+/// At a page's beginning, inside of its first block, and inside of its second.
+void nothing_came(Test& t) {
+  for (const std::uint64_t left_bytes : {0U, 100U, 700U}) at_the_end(t, left_bytes);
 }
 
 void nothing_was_written(Test& t) {
@@ -192,21 +237,20 @@ void nothing_was_written(Test& t) {
 
 void short_interrupted_and_nothing(Test& t) {
   for (std::uint64_t number = 0; number < 20; ++number) with_short_transfers(t, number);
-  interrupted(t);
+  each_kind_interrupted(t);
   rest_is_aligned(t);
   nothing_came(t);
   nothing_was_written(t);
 }
 
-void a_full_disk_before_anything(Test& t) {
-  Rig rig(t, {});
-  const auto pages = rig.pages(3);
-  const char* const not_first =
-      "in a file with holes a write may need space; it is allocated before the write, so that a "
-      "full disk shows while nothing has changed";
-  rig.must_be_ok(rig.run(rig.punch(pages[0])), "the disk has done it", "ring.cpp/Engine::step");
-  rig.bench.kernel.clear_log();
-  rig.must_be_ok(rig.run(rig.write(pages[0], 1)), not_first, "ring.cpp/Engine::step");
+namespace {
+
+const char* const not_first =
+    "in a file with holes a write may need space; it is allocated before the write, so that a "
+    "full disk shows while nothing has changed";
+
+/// The entries that were handed over, in that order.
+std::string order_of(Rig& rig) {
   std::string order;
   for (const auto& record : rig.bench.kernel.log()) {
     if (record.call != Call::io_uring_enter) {
@@ -214,15 +258,62 @@ void a_full_disk_before_anything(Test& t) {
       order += os::call_names[static_cast<std::size_t>(record.call)];
     }
   }
-  if (!t.holds(order == "fallocate, pwritev")) {
-    t.fail({.expected = fmt::format("page {} was punched, then it is written: entries fallocate, "
-                                    "pwritev",
-                                    pages[0]),
-            .found = "entries " + order,
-            .cause = not_first,
-            .function = "ring.cpp/Engine::begin",
-            .evidence = rig.bench.calls()});
+  return order;
+}
+
+void must_allocate(Test& t, Rig& rig, const std::string& what, const std::string& entries,
+                   const char* cause) {
+  const std::string order = order_of(rig);
+  if (t.holds(order == entries)) return;
+  t.fail({.expected = fmt::format("{}: entries {}", what, entries),
+          .found = "entries " + order,
+          .cause = cause,
+          .function = "ring.cpp/Engine::begin",
+          .evidence = rig.bench.calls()});
+}
+
+/// Whether a punch has made holes is known too late, or never: a write that is begun after it
+/// allocates whatever becomes of it.
+void marked_before_the_punch(Test& t) {
+  {
+    Rig rig(t, {.number = 1});
+    const PageId page = t.random().below(64);
+    rig.bench.kernel.fail_next(Call::fallocate, EIO);
+    (void)rig.run(rig.punch(page));
+    rig.bench.kernel.clear_log();
+    (void)rig.run(rig.write(page, 1));
+    must_allocate(
+        t, rig,
+        fmt::format("the punch of page {0} has failed with EIO, then page {0} is written", page),
+        "fallocate, pwritev",
+        "the file is marked only when a punch has succeeded; one that failed may have "
+        "freed a part of its blocks, and no write would ask for their space");
   }
+  {
+    Rig rig(t, {.number = 2});
+    const auto pages = rig.pages(2);
+    rig.submit(rig.punch(pages[0]));
+    rig.submit(rig.write(pages[1], 1));
+    (void)rig.reap(2);
+    must_allocate(t, rig,
+                  fmt::format("page {} is punched, and page {} written before the punch has ended",
+                              pages[0], pages[1]),
+                  "fallocate, fallocate, pwritev",
+                  "the file is marked when the punch has ended; a write that is begun before that "
+                  "does not ask for its space, although the file may have holes by then");
+  }
+}
+
+}  // namespace
+
+void a_full_disk_before_anything(Test& t) {
+  Rig rig(t, {});
+  const auto pages = rig.pages(3);
+  rig.must_be_ok(rig.run(rig.punch(pages[0])), "the disk has done it", "ring.cpp/Engine::step");
+  rig.bench.kernel.clear_log();
+  rig.must_be_ok(rig.run(rig.write(pages[0], 1)), not_first, "ring.cpp/Engine::step");
+  must_allocate(t, rig, fmt::format("page {} was punched, then it is written", pages[0]),
+                "fallocate, pwritev", not_first);
   rig.bench.kernel.fail_next(Call::fallocate, ENOSPC);
   const Op& full = rig.run(rig.write(pages[1], 1));
   const bool unchanged = rig.bench.version_of(pages[1], rig.bench.raw_read(pages[1])) == 0;
@@ -243,6 +334,7 @@ void a_full_disk_before_anything(Test& t) {
                    "same",
                    "ring.cpp/Engine::step");
   }
+  marked_before_the_punch(t);
 }
 
 }  // namespace pagealloc::labs
