@@ -88,8 +88,9 @@ def run_patched(lab, patched, seed, calibration_s):
     return patched
 
 
-def judge_wrong(lab, patched):
-    """What is wrong with the grader, by this wrong solution."""
+def judge_wrong(lab, patched, seed):
+    """What is wrong with the grader, by this wrong solution. Which test finds it first, and in which
+    words, is asked of the seed that the page is made with; others must find it."""
     failed = [test for test, state in patched.states.items() if state == "failed"]
     if patched.faults:
         return
@@ -98,6 +99,8 @@ def judge_wrong(lab, patched):
             patched.faults.append(f"its head says nothing of '{key}'")
     if not failed:
         patched.faults.append("keeps all its points")
+    if seed != 1:
+        return
     for test in patched.caught_by:
         lab.test(test)
         if test not in failed:
@@ -248,7 +251,10 @@ class Proof:
 
 def prove_one(lab, patched, seed, calibration_s):
     run_patched(lab, patched, seed, calibration_s)
-    (judge_right if patched.path.parent.name == "right" else judge_wrong)(lab, patched)
+    if patched.path.parent.name == "right":
+        judge_right(lab, patched)
+    else:
+        judge_wrong(lab, patched, seed)
     return patched
 
 
