@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <filesystem>
 
 #include "labs/01_pages/tests/common.h"
 #include "labs/01_pages/tests/tests.h"
@@ -70,6 +71,47 @@ void check_bytes(Test& t, Bench& bench, PageId page, const char* cause) {
           .evidence = picture_of(page, lost.first, 1, {{0, 1}}) + history(bench)});
 }
 
+/// fsync answers this `times` times, and it is no failure: the bytes are durable all the same.
+struct NoFailure {
+  int os_error;
+  unsigned times;
+  const char* what;
+  const char* cause;
+};
+
+constexpr const char* signal_cause =
+    "a signal is nobody's failure: fsync is made again for as long as it answers EINTR. fsync_all "
+    "does that";
+constexpr const char* nothing_to_lose_cause =
+    "with EINVAL and EROFS fsync says that this file system keeps nothing that could be lost, so "
+    "the file can be opened. fsync_all knows both";
+
+constexpr NoFailure no_failures[] = {
+    {EINTR, 2, "is interrupted twice", signal_cause},
+    {EINVAL, 1, "answers EINVAL", nothing_to_lose_cause},
+    {EROFS, 1, "answers EROFS", nothing_to_lose_cause},
+};
+
+/// Of all calls of fsync those after the first `skip` answer so.
+void plan(Bench& bench, const NoFailure& each, unsigned skip) {
+  for (unsigned i = 0; i < each.times; ++i) {
+    bench.kernel.fail_next(Call::fsync, each.os_error, i == 0 ? skip : 0);
+  }
+}
+
+void check_no_failure_of_file(Test& t, const NoFailure& each) {
+  const PageId page = t.random().below(8);
+  Bench bench(t);
+  bench.raw_write(page, 1);
+  plan(bench, each, 0);
+  const auto file = open_synced(bench, bench_path, false);
+  check_opened(t, bench, file, make_durable,
+               fmt::format("the fsync of the file {}", each.what).c_str(), each.cause);
+  if (each.os_error == EINTR) {
+    check_bytes(t, bench, page, "an fsync that was interrupted is taken for one that succeeded");
+  }
+}
+
 }  // namespace
 
 void open_makes_bytes_durable(Test& t) {
@@ -107,6 +149,7 @@ void open_makes_bytes_durable(Test& t) {
               .evidence = bench.calls()});
     }
   }
+  for (const NoFailure& each : no_failures) check_no_failure_of_file(t, each);
   Bench bench(t);
   const auto file = opened(t, bench);
   const std::size_t syncs = bench.kernel.count(Call::fsync) + bench.kernel.count(Call::fdatasync);
@@ -123,13 +166,14 @@ namespace {
 
 void check_name(Test& t, Bench& bench, const std::string& path, const char* cause,
                 const char* function) {
+  const std::string directory = std::filesystem::path(path).parent_path().string();
   const auto images = bench.cuts(cuts_count);
   const std::size_t gone = Bench::nameless(images, path);
   if (t.holds(gone == 0)) return;
   t.fail({.expected = fmt::format("{} is there after the power cut: open() has succeeded", path),
           .found = fmt::format("there is no such file in {} of {} cuts. Its name is an entry of "
-                               "/d, and /d was not synced",
-                               gone, cuts_count),
+                               "{}, and {} was not synced",
+                               gone, cuts_count, directory, directory),
           .cause = cause,
           .function = function,
           .evidence = bench.calls() + history(bench)});
@@ -143,6 +187,18 @@ void leave_behind(Bench& bench, const std::string& path) {
   (void)bench.sim.pwritev(fd, &iov, 1, 0);
   (void)bench.sim.fsync(fd);
   (void)bench.sim.close(fd);
+}
+
+/// The machine's working directory is "/".
+void check_relative(Test& t) {
+  Bench bench(t);
+  const auto file = open_synced(bench, "new.pa", true);
+  check_opened(t, bench, file, sync_name, "a new file whose path is new.pa, without a slash",
+               "parent_path() of a path without a slash is empty, and an empty path names nothing: "
+               "open answers ENOENT. The directory of such a file is .");
+  check_name(t, bench, "/new.pa",
+             "a path without a slash has a directory, too: the one that the process works in",
+             sync_name);
 }
 
 }  // namespace
@@ -177,6 +233,7 @@ void open_makes_the_name_durable(Test& t) {
               .evidence = bench.calls()});
     }
   }
+  check_relative(t);
   Bench bench(t);
   const std::string real = "/d/real.pa";
   bench.sim.make("/l.pa", os::sim::FileKind::link, real);
@@ -273,6 +330,30 @@ void check_unreadable(Test& t, bool syncfs_fails) {
   }
 }
 
+/// The file's fsync comes before, and succeeds.
+void check_no_failure_of_directory(Test& t, const NoFailure& each) {
+  Bench bench(t);
+  plan(bench, each, 1);
+  const auto file = open_synced(bench, new_path, true);
+  check_opened(t, bench, file, sync_name,
+               fmt::format("the fsync of the directory {}", each.what).c_str(), each.cause);
+  if (each.os_error == EINTR) check_name(t, bench, new_path, each.cause, sync_name);
+}
+
+void check_syncfs_interrupted(Test& t) {
+  Bench bench(t);
+  bench.kernel.fail_next(Call::open, EACCES, 1);
+  bench.kernel.fail_next(Call::syncfs, EINTR);
+  bench.kernel.fail_next(Call::syncfs, EINTR);
+  const auto file = open_synced(bench, new_path, true);
+  const char* const cause =
+      "a signal is nobody's failure, and syncfs can be interrupted as well as fsync: "
+      "`uninterrupted` makes the call again";
+  check_opened(t, bench, file, sync_name, "signals come while syncfs stands for the directory",
+               cause);
+  check_name(t, bench, new_path, cause, sync_name);
+}
+
 }  // namespace
 
 void directory_goes_wrong(Test& t) {
@@ -299,6 +380,8 @@ void directory_goes_wrong(Test& t) {
           "directory the name is not durable"});
   check_mishap(t, {Call::fsync, EIO, 1, Errc::io, "the directory could not be synced",
                    "the answer of the directory's fsync is dropped"});
+  for (const NoFailure& each : no_failures) check_no_failure_of_directory(t, each);
+  check_syncfs_interrupted(t);
   check_nothing_stays_open(t);
 }
 

@@ -155,12 +155,32 @@ void check_failure(Test& t, Fault fault, const char* what) {
   }
 }
 
+/// A write is refused as disk_full, a sync never: what the kernel took is not on the medium.
+void check_full_disk(Test& t, int os_error) {
+  Bench bench(t);
+  const auto file = opened(t, bench);
+  bench.raw_write(t.random().below(8), 1);
+  bench.kernel.fail_next(Call::fdatasync, os_error);
+  const blocking::Outcome outcome = blocking::sync(*file);
+  if (t.holds(outcome.result == Errc::io && outcome.os_error == os_error)) return;
+  t.fail({.expected = fmt::format("fdatasync finds no room for a page that the kernel took: {}",
+                                  text_of(Errc::io, os_error)),
+          .found = text_of(outcome),
+          .cause = "a failed sync is io, whatever its errno. disk_full says that nothing was "
+                   "changed, and after it the file lives on; here a page that a write said ok to "
+                   "is lost, and the next sync would be acknowledged without it",
+          .function = function,
+          .evidence = bench.calls()});
+}
+
 }  // namespace
 
 void sync_passes_the_answer_on(Test& t) {
   check_interrupted(t);
   check_failure(t, Fault::sync_error, "the kernel could not write a page back");
   check_failure(t, Fault::flush_error, "the device could not empty its cache");
+  check_full_disk(t, ENOSPC);
+  check_full_disk(t, EDQUOT);
 }
 
 namespace {

@@ -243,18 +243,16 @@ void check_end_of_file(Test& t) {
   check_truncated(t, bench, *file, half - 1, 3, 2);
 }
 
-}  // namespace
-
-void end_of_file_and_error(Test& t) {
-  check_end_of_file(t);
+void check_error(Test& t, int errno_of_call) {
   Bench bench(t);
   const auto file = opened(t, bench);
-  bench.kernel.fail_next(Call::preadv, EIO);
+  bench.kernel.fail_next(Call::preadv, errno_of_call);
   Reading reading(*file, t.random().below(8), 1);
   const auto [result, os_error] = reading.outcome;
   const std::size_t calls = bench.kernel.count(Call::preadv);
   if (!t.holds(result == Errc::io && calls == 1)) {
-    t.fail({.expected = "io after one preadv, which answered EIO",
+    t.fail({.expected = fmt::format("io after one preadv, which answered errno {} ({})",
+                                    errno_of_call, describe(errno_of_call)),
             .found = text_of(reading.outcome) + " after " + calls_text(calls, "preadv"),
             .cause = "an error other than EINTR is tried again, or not handed on. Whether a second "
                      "try may be believed is not for this layer to decide, and for a sync it may "
@@ -262,13 +260,21 @@ void end_of_file_and_error(Test& t) {
             .function = function,
             .evidence = bench.calls()});
   }
-  if (!t.holds(os_error == EIO)) {
-    t.fail({.expected = fmt::format("io with errno {}", EIO),
+  if (!t.holds(os_error == errno_of_call)) {
+    t.fail({.expected = fmt::format("io with errno {}", errno_of_call),
             .found = fmt::format("io with errno {}: nobody can say what happened", os_error),
             .cause = "the errno of the call is not handed on in Outcome::os_error",
             .function = function,
             .evidence = bench.calls()});
   }
+}
+
+}  // namespace
+
+void end_of_file_and_error(Test& t) {
+  check_end_of_file(t);
+  check_error(t, EIO);
+  check_error(t, EAGAIN);
 }
 
 }  // namespace pagealloc::labs

@@ -164,8 +164,8 @@ void what_a_failed_write_is(Test& t) {
        "has failed, and `truncated` would not poison the file, so that a later sync would be "
        "acknowledged",
        function,
-       "the result is right. The kernel gave no errno for it, and an io without one tells nobody "
-       "anything: EIO stands for it"},
+       "the result is right. The kernel gave no errno for it, and whoever reads of an io looks "
+       "for one: EIO stands for it"},
   };
   for (const Answer& each : answers) check_answer(t, each);
 }
@@ -209,6 +209,24 @@ void check_full_disk(Test& t, Bench& bench, SharedFile& file, PageId hole) {
   }
 }
 
+/// Not only a full disk: any failure of fill_holes() is the write's.
+void check_no_space_for_another_reason(Test& t, PageId hole) {
+  Bench bench(t, setup_with_hole(hole));
+  const auto file = opened(t, bench);
+  bench.kernel.fail_next(Call::fallocate, EIO);
+  const blocking::Outcome outcome = write(*file, hole, 1, 1);
+  const std::size_t writes = bench.kernel.count(Call::pwritev);
+  if (t.holds(outcome.result == Errc::io && outcome.os_error == EIO && writes == 0)) return;
+  t.fail({.expected = fmt::format("the disk fails while page {}, which is a hole, gets its space: "
+                                  "{} before anything is written",
+                                  hole, text_of(Errc::io, EIO)),
+          .found = fmt::format("{} after {}", text_of(outcome), calls_text(writes, "pwritev")),
+          .cause = "blocking::fill_holes() may fail for another reason than a full disk: whatever "
+                   "is not ok is the outcome of the write, with its errno",
+          .function = function,
+          .evidence = bench.calls()});
+}
+
 }  // namespace
 
 void hole_gets_its_space_first(Test& t) {
@@ -238,6 +256,7 @@ void hole_gets_its_space_first(Test& t) {
               .evidence = bench.calls()});
     }
   }
+  check_no_space_for_another_reason(t, hole);
   Bench bench(t);
   const auto file = opened(t, bench);
   const blocking::Outcome outcome = write(*file, hole, 1, 1);

@@ -109,6 +109,14 @@ std::uint64_t SimKernel::next_random() {
 
 // --- Descriptors and names ----------------------------------------------------------------------
 
+// An empty path names nothing (path_resolution(7)): without this it would be "/", as every other
+// relative path begins there.
+namespace {
+
+bool is_empty(const char* path) { return path[0] == '\0'; }
+
+}  // namespace
+
 SimKernel::File SimKernel::file_of(int fd) {
   const auto index = static_cast<std::size_t>(fd - first_fd);
   return fd < first_fd || index >= files_.size() ? nullptr : files_[index];
@@ -130,6 +138,7 @@ int SimKernel::descriptor_for(OpenFile file) {
 
 int SimKernel::open(const char* given, int flags, unsigned) noexcept {
   Inside inside(*this, Call::open, given);
+  if (is_empty(given)) return inside.result(-ENOENT);
   constexpr std::string_view by_descriptor = "/proc/self/fd/";
   const std::string_view text(given);
   if (text.starts_with(by_descriptor)) {
@@ -171,6 +180,7 @@ int SimKernel::close(int fd) noexcept {
 
 int SimKernel::unlink(const char* given) noexcept {
   Inside inside(*this, Call::unlink, given);
+  if (is_empty(given)) return inside.result(-ENOENT);
   std::string path = normal_path(given);
   int why = 0;
   const auto inode = tree_.find(path, false, why);
@@ -182,6 +192,7 @@ int SimKernel::unlink(const char* given) noexcept {
 
 std::int64_t SimKernel::readlink(const char* given, char* target, std::size_t bytes) noexcept {
   Inside inside(*this, Call::readlink, given);
+  if (is_empty(given)) return inside.result(-ENOENT);
   std::string path = normal_path(given);
   int why = 0;
   const auto inode = tree_.find(path, false, why);
@@ -215,8 +226,10 @@ int SimKernel::statx(int dirfd, const char* given, int flags, unsigned mask,
   Inside inside(*this, Call::statx, given);
   std::shared_ptr<Inode> inode;
   int why = -EBADF;
-  if (given[0] == '\0' && (flags & AT_EMPTY_PATH) != 0) {
+  if (is_empty(given) && (flags & AT_EMPTY_PATH) != 0) {
     if (const File file = file_of(dirfd)) inode = file->inode;
+  } else if (is_empty(given)) {
+    why = -ENOENT;
   } else {
     std::string path = normal_path(given);
     inode = tree_.find(path, (flags & AT_SYMLINK_NOFOLLOW) == 0, why);

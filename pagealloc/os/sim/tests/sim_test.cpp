@@ -166,6 +166,21 @@ TEST_F(Sim, a_directory_and_a_link_are_still_what_they_were) {
   EXPECT_GE(again.open("/link", O_RDONLY | O_DIRECTORY, 0), first_fd);
 }
 
+TEST_F(Sim, an_empty_path_names_nothing) {
+  boot();
+  char target[8];
+  struct statx found{};
+  EXPECT_EQ(kernel_->open("", O_RDONLY | O_DIRECTORY, 0), -ENOENT);
+  EXPECT_EQ(kernel_->open("", O_RDWR | O_CREAT, 0600), -ENOENT);
+  EXPECT_EQ(kernel_->unlink(""), -ENOENT);
+  EXPECT_EQ(kernel_->readlink("", target, sizeof target), -ENOENT);
+  EXPECT_EQ(kernel_->statx(AT_FDCWD, "", 0, STATX_BASIC_STATS, &found), -ENOENT);
+  EXPECT_EQ(kernel_->statx(fd_, "", 0, STATX_BASIC_STATS, &found), -ENOENT);
+  ASSERT_EQ(kernel_->statx(fd_, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &found), 0);
+  EXPECT_EQ(found.stx_size, sizeof block_) << "with AT_EMPTY_PATH it is the descriptor's file";
+  EXPECT_GE(kernel_->open(".", O_RDONLY | O_DIRECTORY, 0), 0) << "and . is a directory";
+}
+
 TEST_F(Sim, a_punched_range_is_zero_and_gives_its_blocks_back) {
   boot();
   struct statx before{};
