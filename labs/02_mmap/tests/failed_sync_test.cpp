@@ -64,8 +64,8 @@ void must_be_told(Test& t, const BadSync& bad) {
   if (bad.pages > 0) machine.write(first, t.random().below(bad.pages), 1);
   const Op failed = fail_a_sync(machine, first, bad);
   if (!t.holds(failed.result == Errc::io && failed.os_error == bad.os_error)) {
-    t.fail({.expected = fmt::format("{}: the sync ends with {}", bad.when,
-                                    text_of(Errc::io, bad.os_error)),
+    t.fail({.expected =
+                fmt::format("{}: the sync ends with {}", bad.when, text_of(Errc::io, bad.os_error)),
             .found = text_of(failed.result, failed.os_error),
             .cause = why_not_told(machine, failed, bad),
             .function = "Engine::sync",

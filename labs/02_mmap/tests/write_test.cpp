@@ -202,8 +202,9 @@ void copy_into_a_bad_disk(Test& t) {
                                   "is as long as it was): the write ends with io",
                                   page),
           .found = text_of(op.result, op.os_error),
-          .cause = "SharedFile::failed says what the copy ran into, and that need not be the end of "
-                   "the file: an io that is told as something else poisons nothing",
+          .cause =
+              "SharedFile::failed says what the copy ran into, and that need not be the end of "
+              "the file: an io that is told as something else poisons nothing",
           .function = "Engine::write",
           .evidence = machine.bench.calls()});
 }
