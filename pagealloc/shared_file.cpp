@@ -101,8 +101,12 @@ Result<std::shared_ptr<SharedFile>> SharedFile::open(std::string_view path, cons
   if (auto good = file->open_descriptor(wanted); !good) return std::unexpected(good.error());
   if (auto good = file->measure(); !good) return std::unexpected(good.error());
   if (auto good = file->find_alignment(); !good) {
-    if (wanted != Direct::attempt) return std::unexpected(good.error());
+    // Only an answer is one to do without: a statx that failed has told nothing.
+    const bool answered = good.error().code == Errc::not_available;
+    if (wanted != Direct::attempt || !answered) return std::unexpected(good.error());
     if (auto again = file->give_up_direct(); !again) return std::unexpected(again.error());
+    // It was opened by its name, which may lead to another file by now.
+    if (auto again = file->measure(); !again) return std::unexpected(again.error());
   }
   if (auto good = file->make_durable(); !good) return std::unexpected(good.error());
   return file;
@@ -187,8 +191,8 @@ Result<void> SharedFile::measure() {
   const int result = kernel_.statx(fd_, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &now);
   if (result < 0) return std::unexpected(error(Errc::io, -result, "statx failed"));
   std::uint64_t bytes = now.stx_size;
-  if (S_ISBLK(now.stx_mode)) {
-    geometry_.fixed_size = true;
+  geometry_.fixed_size = S_ISBLK(now.stx_mode);
+  if (geometry_.fixed_size) {
     const int got = kernel_.ioctl(fd_, BLKGETSIZE64, &bytes);
     if (got < 0) return std::unexpected(error(Errc::io, -got, "cannot tell the device's size"));
   } else if (!holds_pages(now.stx_mode)) {

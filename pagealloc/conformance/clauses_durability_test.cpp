@@ -465,4 +465,28 @@ TEST_P(Contract, C15_trying_direct_reports_what_it_got) {
   EXPECT_EQ(file.error().code, Errc::not_available);
 }
 
+TEST_P(Contract, C15_only_a_refusal_of_direct_is_done_without) {
+  Options attempt = options();
+  attempt.direct = Direct::attempt;
+  const auto granted = try_open(attempt);
+  if (!granted || !(*granted)->geometry().direct) return;
+  // A statx that fails has told nothing. It is the third, after the path's kind and the length.
+  kernel_.log_all(true);
+  kernel_.fail_next(os::Call::statx, EIO, 2);
+  const auto failed = try_open(attempt);
+  ASSERT_FALSE(failed) << "statx failed, and it was opened, direct "
+                       << (*failed)->geometry().direct;
+  EXPECT_EQ(failed.error().code, Errc::io);
+  EXPECT_EQ(failed.error().os_error, EIO);
+  // An alignment of 0 is an answer. What is opened then has its length asked for once more.
+  kernel_.tell_alignment({0, 0});
+  const unsigned tries_by_name = attempt.create ? 2 : 1;  // O_EXCL first
+  const auto grown = [&] { files_.resize(path(), std::uint64_t{7} * attempt.page_bytes); };
+  kernel_.before_next(os::Call::open, grown, tries_by_name);
+  const auto without = try_open(attempt);
+  ASSERT_TRUE(without) << without.error().text();
+  EXPECT_FALSE((*without)->geometry().direct);
+  EXPECT_EQ((*without)->pages(), 7U) << "the length is that of the first open";
+}
+
 }  // namespace pagealloc::conformance

@@ -13,30 +13,61 @@ namespace pagealloc::labs {
 using conformance::Record;
 using os::Call;
 
-void failed_sync_is_told(Test& t) {
-  Mapped machine(t);
+namespace {
+
+/// A sync that cannot write what was stored, and how it says so.
+struct BadSync {
+  int os_error;
+  std::uint64_t pages;
+  const char* when;
+};
+
+/// EIO as a disk does it, that is by the call that waits for the page, and not by another; the
+/// others as answers of the call.
+Op fail_a_sync(Mapped& machine, PageFile& file, const BadSync& bad) {
+  if (bad.os_error == EIO) {
+    os::sim::FaultRates faults;
+    faults[os::sim::Fault::sync_error] = 1;
+    machine.bench.sim.set_faults(faults);
+  } else {
+    machine.fail_next_sync(bad.os_error);
+  }
+  machine.bench.kernel.clear_log();
+  const Op failed = Mapped::run(file, {.verb = Verb::sync});
+  machine.bench.sim.set_faults({});
+  return failed;
+}
+
+std::string why_not_told(Mapped& machine, const Op& op, const BadSync& bad) {
+  const auto calls = machine.bench.calls_of(Call::msync);
+  if (!calls.empty() && (calls.back().flags & MS_SYNC) == 0) {
+    return "msync was called with MS_ASYNC, which does nothing at all on Linux: it waits for no "
+           "page, so it is told of none that was lost";
+  }
+  if (op.result == Errc::ok) {
+    return "what the kernel answered was not looked at: the page is on no medium, and nobody will "
+           "be told again";
+  }
+  const std::string why = bad.os_error == EIO
+                              ? ""
+                              : "disk_full says that nothing was changed, and here writes that "
+                                "were reaped are lost, because their pages found no place. ";
+  return why +
+         "Of a sync only io poisons, and it names the errno: with another result the next sync "
+         "would succeed, and the page is lost all the same";
+}
+
+void must_be_told(Test& t, const BadSync& bad) {
+  Mapped machine(t, Mapped::setup_of(bad.pages));
   PageFile& first = machine.open(machine.options(WritePath::map));
   PageFile& second = machine.another(first);
-  machine.write(first, t.random().below(8), 1);
-  os::sim::FaultRates faults;
-  faults[os::sim::Fault::sync_error] = 1;  // who waits for the page is told, and nobody else
-  machine.bench.sim.set_faults(faults);
-  machine.bench.kernel.clear_log();
-  const Op failed = Mapped::run(first, {.verb = Verb::sync});
-  machine.bench.sim.set_faults({});
-  const auto calls = machine.bench.calls_of(Call::msync);
-  const bool waited = calls.empty() || (calls.back().flags & MS_SYNC) != 0;
-  if (!t.holds(failed.result == Errc::io && failed.os_error == EIO)) {
-    t.fail({.expected = "the sync ends with " + text_of(Errc::io, EIO),
+  if (bad.pages > 0) machine.write(first, t.random().below(bad.pages), 1);
+  const Op failed = fail_a_sync(machine, first, bad);
+  if (!t.holds(failed.result == Errc::io && failed.os_error == bad.os_error)) {
+    t.fail({.expected =
+                fmt::format("{}: the sync ends with {}", bad.when, text_of(Errc::io, bad.os_error)),
             .found = text_of(failed.result, failed.os_error),
-            .cause = !waited
-                         ? "msync was called with MS_ASYNC, which does nothing at all on Linux: "
-                           "it waits for no page, so it is told of none that was lost"
-                     : failed.result == Errc::ok
-                         ? "what the kernel answered was not looked at: the page is on no medium, "
-                           "and nobody will be told again"
-                         : "only io poisons, and it names the errno: with another result the next "
-                           "sync would succeed, and the page is lost all the same",
+            .cause = why_not_told(machine, failed, bad),
             .function = "Engine::sync",
             .evidence = machine.bench.calls()});
   }
@@ -54,6 +85,18 @@ void failed_sync_is_told(Test& t) {
            .evidence = machine.bench.calls()});
     }
   }
+}
+
+}  // namespace
+
+void failed_sync_is_told(Test& t) {
+  const BadSync all[] = {
+      {EIO, 8, "the disk cannot write a page"},
+      {ENOSPC, 8, "write-back finds no space for a page"},
+      {EDQUOT, 8, "write-back finds the quota used up"},
+      {ENOSPC, 0, "the length of an empty file cannot be made durable, no space"},
+  };
+  for (const BadSync& bad : all) must_be_told(t, bad);
 }
 
 namespace {

@@ -80,8 +80,10 @@ void what_a_map_cannot_do_is_refused(Test& t) {
        {},
        "O_DSYNC covers write calls, and a store into a map makes none: the file would say that "
        "reaped means durable, and nobody would keep that"},
-      {"direct = require", WritePath::pwrite, false, Direct::require, no_cache},
-      {"direct = attempt", WritePath::map, false, Direct::attempt, no_cache},
+      {"direct = require on the pwrite path", WritePath::pwrite, false, Direct::require, no_cache},
+      {"direct = require on the map path", WritePath::map, false, Direct::require, no_cache},
+      {"direct = attempt on the map path", WritePath::map, false, Direct::attempt, no_cache},
+      {"direct = attempt on the pwrite path", WritePath::pwrite, false, Direct::attempt, no_cache},
   };
   for (const Refused& each : all) check_refused(t, machine, each);
   // What is no contradiction is not refused.

@@ -107,6 +107,37 @@ void run_is_copied_whole(Test& t) {
   }
 }
 
+namespace {
+
+/// Whoever is told something else than "disk full" by fallocate has no space either.
+void no_space_no_copy(Test& t, PageId page) {
+  Mapped machine(t, Mapped::setup_with_hole(8, page));
+  PageFile& file = machine.open(machine.options(WritePath::map));
+  Memory memory(page_bytes);
+  machine.bench.kernel.clear_log();
+  machine.bench.kernel.fail_next(Call::fallocate, EIO);
+  const Op failed = write_from(file, page, 1, memory, 1);
+  if (!t.holds(failed.result == Errc::io && failed.os_error == EIO)) {
+    t.fail({.expected = fmt::format("the disk fails when the space of page {} is asked for "
+                                    "(fallocate says EIO): the write ends with {}",
+                                    page, text_of(Errc::io, EIO)),
+            .found = text_of(failed.result, failed.os_error),
+            .cause = "\"disk full\" is one of the things that fill_holes can say, and not the only "
+                     "one that means that the space is not there",
+            .function = "Engine::write",
+            .evidence = machine.bench.calls()});
+  }
+  if (!t.holds(file.failed() == Errc::poisoned)) {
+    t.fail({.expected = "a write that ended with io poisons: failed() says poisoned",
+            .found = std::string(name_of(file.failed())),
+            .cause = "SharedFile::settle does it, which end() calls with the result",
+            .function = "Engine::begin",
+            .evidence = machine.bench.calls()});
+  }
+}
+
+}  // namespace
+
 void space_comes_first(Test& t) {
   const PageId page = 1 + t.random().below(6);
   Mapped machine(t, Mapped::setup_with_hole(8, page));
@@ -149,7 +180,71 @@ void space_comes_first(Test& t) {
             .evidence = machine.bench.calls()});
   }
   machine.expect_in_file(page, 2, {"the bytes were not copied", "Engine::write"});
+  no_space_no_copy(t, page);
 }
+
+namespace {
+
+/// A disk that fails under the copy is the same signal; the file has kept its length.
+void copy_into_a_bad_disk(Test& t) {
+  Mapped machine(t);
+  PageFile& file = machine.open(machine.options(WritePath::map));
+  const PageId page = t.random().below(8);
+  machine.bench.raw_resize(0);
+  machine.bench.kernel.pretend_length(8 * page_bytes);
+  machine.bench.kernel.clear_log();
+  Memory memory(page_bytes);
+  t.expect_trouble("the disk failed under the copy, and the range is not guarded");
+  const Op op = write_from(file, page, 1, memory, 1);
+  t.expect_trouble("");
+  if (t.holds(op.result == Errc::io)) return;
+  t.fail({.expected = fmt::format("the disk fails while page {} is copied to (SIGBUS, and the file "
+                                  "is as long as it was): the write ends with io",
+                                  page),
+          .found = text_of(op.result, op.os_error),
+          .cause =
+              "SharedFile::failed says what the copy ran into, and that need not be the end of "
+              "the file: an io that is told as something else poisons nothing",
+          .function = "Engine::write",
+          .evidence = machine.bench.calls()});
+}
+
+/// Another handle's write, of another page, fails just before this one copies.
+void copy_beside_a_failure(Test& t) {
+  const PageId page = t.random().below(8);
+  Mapped machine(t, Mapped::setup_with_hole(8, page));
+  PageFile& file = machine.open(machine.options(WritePath::map));
+  PageFile& other = machine.another(file);
+  Memory memory(page_bytes);
+  Memory memory_of_other(page_bytes);
+  Op failed;
+  machine.bench.kernel.clear_log();
+  machine.bench.kernel.before_next(Call::fallocate, [&] {
+    machine.bench.kernel.fail_next(Call::fallocate, EIO);
+    failed = write_from(other, (page + 1) % 8, 1, memory_of_other, 2);
+  });
+  const Op op = write_from(file, page, 1, memory, 1);
+  const Op synced = Mapped::run(file, {.verb = Verb::sync});
+  if (!t.holds(op.result == Errc::ok)) {
+    t.fail({.expected = fmt::format("another handle's write ends with {} while page {} is written: "
+                                    "this write, whose copy was made, ends with ok",
+                                    name_of(failed.result), page),
+            .found = text_of(op.result, op.os_error),
+            .cause = "the file is poisoned by the other's failure, and this copy ran into nothing; "
+                     "who syncs is told",
+            .function = "Engine::write",
+            .evidence = machine.bench.calls()});
+  }
+  if (!t.holds(synced.result == Errc::poisoned)) {
+    t.fail({.expected = "the next sync says poisoned",
+            .found = text_of(synced.result, synced.os_error),
+            .cause = "SharedFile refuses it, if the other handle's io has poisoned: see test 6.3",
+            .function = "Engine::begin",
+            .evidence = machine.bench.calls()});
+  }
+}
+
+}  // namespace
 
 void copy_into_the_end_is_no_success(Test& t) {
   Mapped machine(t);
@@ -179,6 +274,8 @@ void copy_into_the_end_is_no_success(Test& t) {
             .cause = "SharedFile refuses it",
             .function = "Engine::begin"});
   }
+  copy_into_a_bad_disk(t);
+  copy_beside_a_failure(t);
 }
 
 }  // namespace pagealloc::labs
