@@ -8,6 +8,7 @@
 
 namespace pagealloc::labs::measure {
 
+/// Each is a count that is less than its claim needs. More than that is no lie.
 enum class Lie : std::uint8_t {
   sparse_file,       ///< what is read was never written
   warm_called_cold,  ///< it is read from memory, and a read of the device was claimed

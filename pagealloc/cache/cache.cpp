@@ -79,6 +79,7 @@ void Cache::note(std::vector<Use>& uses) noexcept {
 }
 
 void Cache::apply(std::vector<Use>& uses) noexcept {
+  assert(held(mutex_) && "uses are applied under the lock");
   for (const Use& use : uses) {
     // The frame may hold another page by now.
     if (table_->page_of(use.frame) != use.page || table_->detached(use.frame)) continue;
@@ -170,6 +171,7 @@ void Cache::clear_marks(FrameId frame) noexcept {
 }
 
 void Cache::reclaim(FrameId frame) noexcept {
+  assert(held(mutex_));
   if (table_->reclaim(frame)) free_.push_back(frame);
 }
 
@@ -211,6 +213,7 @@ void Cache::detach(FrameId frame) noexcept {
 }
 
 void Cache::set_dirty(FrameId frame, bool on) noexcept {
+  assert(held(mutex_));
   if (dirty_.contains(frame) == on) return;
   on ? dirty_.add(frame, table_->page_of(frame)) : dirty_.remove(frame);
   dirty_count_.store(static_cast<std::uint32_t>(dirty_.size()), std::memory_order_relaxed);

@@ -18,7 +18,8 @@ class Clock final : public Replacement {
   }
   void touch(FrameId frame) noexcept override {
     // LAB:BEGIN 1 Clock::touch(frame)
-    if (used_[frame] == 0) used_[frame] = 1;  // written once: other processors may be reading it
+    // What is used most is not written to any more: processors need not pass it to and fro.
+    if (used_[frame] == 0) used_[frame] = 1;
     // LAB:END
   }
   void rename(FrameId from, FrameId to) noexcept override {

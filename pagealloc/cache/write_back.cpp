@@ -41,9 +41,10 @@ blocking::Outcome WriteBack::run(std::size_t pages_max) noexcept {
   SharedFile& shared = engine_.shared();
   std::span<const Dirty> left = cache_.take_dirty(pages_max);
   while (!left.empty() && shared.failed() != Errc::poisoned) {
-    while (idle_.empty()) {
+    if (idle_.empty()) {
       engine_.advance(1);
       deliver(engine_);
+      continue;  // what has come back may have failed
     }
     const std::size_t count = neighbours(left, pages_of_transfer_max_);
     begin(left.first(count));

@@ -160,10 +160,11 @@ void Cached::sync(const Blame& blame) {
 
 // --- A cache alone ------------------------------------------------------------------------------
 
-Bare::Bare(Test& test, std::uint32_t frames, std::uint64_t pages)
+Bare::Bare(Test& test, std::uint32_t frames, std::uint64_t pages, Eviction eviction)
     : test_(test), bench(test, bench_of("direct", pages)) {
   Options options = options_of(bench, frames);
   options.kernel = &kernel;
+  options.cache.eviction = eviction;
   auto opened = SharedFile::open(bench_path, options, Direct::require);
   opens(test, opened.has_value(), opened ? "" : opened.error().text());
   shared = std::move(*opened);
@@ -173,8 +174,8 @@ Bare::Bare(Test& test, std::uint32_t frames, std::uint64_t pages)
   bench.kernel.clear_log();
 }
 
-Bare& Bare::kept(Test& test, std::uint32_t frames, std::uint64_t pages) {
-  return *std::make_unique<Bare>(test, frames, pages).release();
+Bare& Bare::kept(Test& test, std::uint32_t frames, std::uint64_t pages, Eviction eviction) {
+  return *std::make_unique<Bare>(test, frames, pages, eviction).release();
 }
 
 std::span<std::byte> Bare::bytes_of(FrameId frame) const {
@@ -210,6 +211,15 @@ FrameId Bare::hold(PageId page) {
   cache->table().hold(miss.frame);
   cache->publish(std::span(&miss.frame, 1));
   return miss.frame;
+}
+
+FrameId Bare::ahead(PageId page) {
+  std::vector<FrameId> claimed;
+  (void)cache->claim_ahead(page, 1, load_, claimed, uses_);
+  const FrameId frame = claimed.front();
+  std::ranges::copy(pattern(page, 0, page_bytes), bytes_of(frame).begin());
+  cache->publish(claimed);
+  return frame;
 }
 
 FrameId Bare::write(PageId page, std::uint64_t version, bool dirty) {

@@ -85,14 +85,18 @@ class Cached {
 /// A cache alone; what would be read from the file is filled in here.
 class Bare {
  public:
-  Bare(Test& test, std::uint32_t frames, std::uint64_t pages = 400);
+  Bare(Test& test, std::uint32_t frames, std::uint64_t pages = 400,
+       Eviction eviction = Eviction::clock);
   /// Never closed, as above.
-  static Bare& kept(Test& test, std::uint32_t frames, std::uint64_t pages = 400);
+  static Bare& kept(Test& test, std::uint32_t frames, std::uint64_t pages = 400,
+                    Eviction eviction = Eviction::clock);
 
   /// Was it a hit? Then the policy has been told.
   bool read(PageId page);
   /// A hit or a miss, and held from then on.
   FrameId hold(PageId page);
+  /// Reads a page ahead that is in no frame: nobody has asked for it yet.
+  FrameId ahead(PageId page);
   /// Stages a frame, fills it and puts it. The frame.
   FrameId write(PageId page, std::uint64_t version, bool dirty = true);
   FrameId stage() { return cache->stage(uses_); }

@@ -187,7 +187,13 @@ void in_order_and_on(Test& t) {
   const auto turned = take(t, bare, 15, both, "take_dirty(15), which goes over the end of the file",
                            "behind the last dirty page the batch goes on with the first ones");
   bare.cache->written(turned, true);
-  const auto rest = take(t, bare, SIZE_MAX, range(5, 5), "take_dirty of all that is left",
+  for (const PageId page : range(0, 5)) (void)bare.write(page, 9);
+  const auto behind =
+      take(t, bare, 5, range(5, 5), "take_dirty(5), after one that went over the end",
+           "the last page of a batch that goes over the end is not its highest one: "
+           "swept_ is set from the list before it is sorted");
+  bare.cache->written(behind, true);
+  const auto rest = take(t, bare, SIZE_MAX, range(0, 5), "take_dirty of all that is left",
                          "what has not been written is still dirty");
   bare.cache->written(rest, true);
   const auto none = take(t, bare, 10, {}, "take_dirty(10) when nothing is dirty",

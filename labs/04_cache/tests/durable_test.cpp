@@ -106,13 +106,16 @@ std::vector<conformance::Record> fails_and_poisons(Test& t, Cached& cached, int 
   const bool good =
       !synced && synced.error().os_error == os_error && cached.file->failed() == Errc::poisoned;
   if (!t.holds(good)) {
+    const bool another = !synced && synced.error().code == Errc::io && synced.error().os_error != 0;
     t.fail(
         {.expected = fmt::format("the sync fails: {} (on {}); errno {}, and the file is poisoned",
                                  why, cached.engine(), os_error),
          .found = synced ? "it succeeds"
                          : fmt::format("{}; the file is {}", synced.error().text(),
                                        name_of(cached.file->failed())),
-         .cause = not_looked_at,
+         .cause = another ? "the outcome of a run is that of its first write that failed: a later "
+                            "failure, or a good write, does not take its place"
+                          : not_looked_at,
          .function = "WriteBack::written",
          .evidence = cached.bench.calls()});
   }
@@ -176,6 +179,40 @@ void one_write_fails(Test& t, const char* impl) {
       cached.reads_as(page, 0, "whose write was never begun", lost_is_dropped);
     }
   }
+}
+
+/// Two of three fail, each for a reason of its own.
+void two_writes_fail(Test& t, int first, int second) {
+  Cached cached(t, {.impl = any_order, .frames = 64, .pages = 50});
+  for (const PageId page : some_pages(t.random(), 3, 0, 16)) cached.write(3 * page, 1);
+  cached.bench.kernel.clear_log();
+  cached.bench.kernel.fail_next(Call::pwritev, first);
+  cached.bench.kernel.fail_next(Call::pwritev, second);
+  (void)fails_and_poisons(
+      t, cached, first,
+      fmt::format("of three writes the first fails with errno {}, the second with {}", first,
+                  second));
+}
+
+/// The first write to come back has failed. By then all sixteen are under way, and no more follow.
+void none_after_a_failure(Test& t) {
+  Cached cached(t, {.impl = any_order, .frames = 256, .pages = 200});
+  for (const PageId i : some_pages(t.random(), 40, 0, 40)) cached.write(2 * i, 1);
+  cached.bench.kernel.clear_log();
+  cached.bench.kernel.fail_next(Call::pwritev, EIO);
+  std::vector<Note> notes;
+  note_in(&notes);
+  const auto synced = sync(*cached.file);
+  note_in(nullptr);
+  const auto begun = std::ranges::count_if(
+      notes, [](const Note& note) { return note.begun && note.verb == Verb::write; });
+  if (t.holds(!synced && begun == 16)) return;
+  t.fail({.expected = "of 40 writes 16 are begun, and none after the first of them has failed",
+          .found = fmt::format("{} begun", begun),
+          .cause = "run() waits until a batch is idle, and what it has waited for may have failed: "
+                   "only then it asks whether the file is poisoned",
+          .function = "WriteBack::run",
+          .evidence = labs::text_of(notes)});
 }
 
 /// No EIO: there is no room any more, and the file may have holes.
@@ -277,6 +314,9 @@ void write_that_fails(Test& t) {
     one_write_fails(t, impl);
     disk_is_full(t, impl);
   }
+  two_writes_fail(t, EIO, ENOSPC);
+  two_writes_fail(t, ENOSPC, EIO);
+  none_after_a_failure(t);
   run_fails_alone(t);
 }
 

@@ -18,7 +18,7 @@ using Notes = std::vector<DeviceNote>;
 
 namespace {
 
-/// So many of the first notes are commits 1, 2 and so on, each acknowledged before the next begins.
+/// So many of the first notes are commits in turn, each acknowledged before the next begins.
 std::size_t in_turn(const Notes& notes) {
   std::size_t pairs = 0;
   while (2 * pairs + 1 < notes.size() && notes[2 * pairs].what == submitted &&
@@ -33,7 +33,8 @@ std::string text_of(const Notes& notes) {
   const std::size_t known = in_turn(notes);
   std::string text;
   if (known > 0) {
-    text = fmt::format("  commits 1 to {}: each begins and is acknowledged\n", known / 2);
+    text = fmt::format("  commits {} to {}: each begins and is acknowledged\n", notes[0].commit,
+                       notes[known - 1].commit);
   }
   for (const DeviceNote& note : std::span(notes).subspan(known)) {
     const auto word = [&]() -> std::string {
@@ -102,7 +103,7 @@ void check_bounds(Test& t, const Notes& notes, Bounds widest, std::uint64_t begu
   if (found && found->acknowledged < widest.acknowledged) {
     cause =
         "what was acknowledged before the drops began is on the medium, or the store has lost "
-        "it";
+        "it. A note says which commit it is about (DeviceNote::commit); the first need not be 1";
   }
   std::string expected = text_of(std::optional(widest));
   if (begun_before_drops < widest.submitted) {
@@ -143,6 +144,12 @@ void acknowledged_before_the_drops(Test& t) {
   // Before the first one.
   const Notes empty = {{submitted, 1}, {drops_begin}, {acknowledged, 1}, {killed}, {unmounted}};
   check_bounds(t, empty, {0, 1}, 1);
+  // The file was there before, with commits of another run.
+  const std::uint64_t first = 40 + n;
+  Notes again;
+  for (std::uint64_t commit = first; commit < first + 3; ++commit) add(again, commit);
+  add(again, {{submitted, first + 3}, {drops_begin}, {killed}, {unmounted}});
+  check_bounds(t, again, {first + 2, first + 3}, first + 3);
 }
 
 namespace {
@@ -238,6 +245,14 @@ void neither_is_a_kill(Test& t) {
       "sync survives it";
   check_no_verdict(t, only_killed, "no write was dropped", kill);
   check_no_verdict(t, {}, "nothing has happened", kill);
+  // Only then the drops begin: what the kernel has not written by then never arrives.
+  Notes killed_first = only_killed;
+  killed_first.insert(killed_first.end() - 1, {drops_begin});
+  check_bounds(
+      t, killed_first, {n, n + 1}, n + 1,
+      "the process is killed, and from the drops on the kernel writes in vain: what was not "
+      "durable when they began is gone, as after a power cut. Which of the two comes first "
+      "changes nothing");
   Notes late = only_killed;
   add(late, {{drops_begin}});
   check_no_verdict(

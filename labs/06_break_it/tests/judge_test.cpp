@@ -196,12 +196,29 @@ void a_recovery_is_cut_too(Test& t) {
             .function = "Run::judge",
             .evidence = at.later.front().timeline});
   }
+  const std::size_t of_one = at.later.size();
+  const std::uint64_t one = at.later.front().hash;
+  check(t, judge_and_go_on(at, n + 3, 1), "", "another store without a mistake goes on",
+        "its commits are numbered from what it has found");
+  const bool still_there = std::ranges::find(at.later, one, &Left::hash) != at.later.end();
+  if (!t.holds(at.later.size() > of_one && at.tally.recoveries_cut == 2 && still_there)) {
+    t.fail(
+        {.expected = fmt::format("judge() adds to `later`: the {} media of another medium's life "
+                                 "are still there",
+                                 of_one),
+         .found =
+             fmt::format("they are {}, and there are {} media in all; {} recoveries counted",
+                         still_there ? "there" : "gone", at.later.size(), at.tally.recoveries_cut),
+         .cause = "all media of a depth share one list: who puts his own in its place throws away "
+                  "what the lives before left",
+         .function = "Run::judge"});
+  }
   const std::size_t before = at.later.size();
   check(t, judge_and_go_on(at, n, crash::depth_max), "", "the last life only looks",
         "a life that may not be cut again makes no commit");
-  if (!t.holds(at.later.size() == before && at.tally.recoveries_cut == 1)) {
+  if (!t.holds(at.later.size() == before && at.tally.recoveries_cut == 2)) {
     t.fail({.expected = "a medium that is to be looked at only leaves nothing to judge later",
-            .found = fmt::format("{} media more", at.later.size() - before),
+            .found = fmt::format("{} media before, {} after", before, at.later.size()),
             .cause = "`again` says whether the life goes on and is cut; live(life, 0) only looks",
             .function = "Run::judge"});
   }

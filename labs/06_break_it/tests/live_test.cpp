@@ -30,6 +30,8 @@ struct Lived {
     return static_cast<std::size_t>(std::ranges::count_if(
         kernel_events(), [&](const os::sim::Event& event) { return event.what == what; }));
   }
+  /// The store makes no call of the kernel, so only end() takes the power.
+  bool has_ended() const { return tally.cuts > 0; }
   const std::vector<os::sim::Event>& kernel_events() const {
     return const_cast<os::sim::SimKernel&>(kernel).trace().events();
   }
@@ -136,6 +138,22 @@ void promised_when_it_has_returned(Test& t) {
   }
 }
 
+namespace {
+
+void check_ended(Test& t, const Lived& lived, const std::string& when) {
+  if (t.holds(lived.has_ended())) return;
+  t.fail({.expected = fmt::format("{}, and then the life ends as every other: the store is closed, "
+                                  "and the power goes once more",
+                                  when),
+          .found = "end() was not called",
+          .cause =
+              "a `return` in the middle of live() leaves out the end(life, store) below: the "
+              "process never dies after a failure, and cut() is called for a life that is over",
+          .function = "Run::live"});
+}
+
+}  // namespace
+
 void a_failed_commit_is_the_end(Test& t) {
   const std::uint64_t n = 2 + t.random().below(30);
   Script says = holding(n);
@@ -163,6 +181,7 @@ void a_failed_commit_is_the_end(Test& t) {
             .function = "Run::live"});
   }
   check_moment(t, fmt::format("commit({}) has failed", n + 2), failed.life.bounds, {n + 1, n + 2});
+  check_ended(t, failed, fmt::format("commit({}) fails", n + 2));
   const Lived lost(t, holding(n - 1), {n, n}, 4);
   if (!t.holds(lost.wrong && lost.wrong->served && script().asked.empty())) {
     t.fail({.expected = fmt::format("commit {} is missing: that is what live() says, and it makes "
@@ -172,6 +191,7 @@ void a_failed_commit_is_the_end(Test& t) {
             .cause = "what look_on() has found wrong is the answer, and nothing comes after it",
             .function = "Run::live"});
   }
+  check_ended(t, lost, fmt::format("commit {} is missing", n));
 }
 
 namespace {

@@ -12,6 +12,7 @@ Error told(std::string cause) { return {.code = Errc::not_page_file, .cause = st
 
 class Scripted final : public crash::Store {
   Result<void> open(const std::string&, const Options&) override {
+    ++script().opened;
     if (script().opens) return {};
     return std::unexpected(told("the store says that it cannot be opened"));
   }

@@ -19,6 +19,7 @@ struct Script {
   std::uint64_t fails_at = 0;  ///< this commit does; 0: none
 
   const crash::Bounds* bounds = nullptr;  ///< of the life that the store is in
+  std::uint64_t opened = 0;               ///< how often
   std::vector<std::uint64_t> asked = {};  ///< commit() was called for these
   std::vector<crash::Bounds> seen = {};   ///< what the bounds were then
 };

@@ -137,6 +137,15 @@ void who_was_told_may_refuse(Test& t) {
   check_script(t, holding(4), Weather::calm, false,
                "nothing fails, and the new process shows commit 4, which was submitted",
                "a commit that was under way may be there");
+  const std::uint64_t judged_after = script().opened - 1;
+  if (t.holds(judged_after >= crash::cuts_per_point)) return;
+  t.fail({.expected = fmt::format("after the new process has looked the power goes {} times, and a "
+                                  "machine opens the store on each of the media",
+                                  crash::cuts_per_point),
+          .found = fmt::format("media on which it was opened: {}", judged_after),
+          .cause = "one draw shows one case: what was shown and not synced is kept by many cuts. "
+                   "Draw as often as cut() does (cuts_per_point), and judge each medium",
+          .function = "Run::judge_survivor"});
 }
 
 }  // namespace pagealloc::labs

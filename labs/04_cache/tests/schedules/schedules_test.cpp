@@ -54,6 +54,13 @@ Blame blame_of(std::string_view assertion) {
         "has come back",
         "WriteBack::run"};
   }
+  if (assertion.find("held(mutex_)") != std::string_view::npos) {
+    const bool in_put = assertion.find("uses") != std::string_view::npos;
+    return {
+        "the cache was changed without its lock, while other threads change it, too: put(), "
+        "take_dirty() and written() take the lock before anything else",
+        in_put ? "Cache::put" : "Cache::written"};
+  }
   return labs::blame_of_assertion(
       assertion, {"a frame was looked up before the lock and used under it, when it was another "
                   "page's: what was seen before the lock says nothing under the lock",
