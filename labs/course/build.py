@@ -222,8 +222,9 @@ def check_symbols(lab, target, objects, folder):
     for file in lab.files:
         if file.name not in objects:
             continue
-        # In a student's repository the library is made of his file.
-        replaced = symbols.object_of([ROOT / file.reference, lab.folder / file.name], folder)
+        # In a student's repository the library is made of his file, or of the starter.
+        replaced = symbols.object_of([ROOT / file.reference, lab.folder / file.name,
+                                      lab.folder / "starter" / file.name], folder)
         if replaced is None:
             raise Trouble(f"the library has no object of {file.reference}: ./lab build debug")
         trouble = symbols.trouble(objects[file.name], replaced, linked)
