@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "labs"))
 import jsonschema  # noqa: E402
 
 from course import __main__ as commands  # noqa: E402
-from course import build, check, labs, progress, record, run, sandbox  # noqa: E402
+from course import build, check, confined, labs, progress, record, run, sandbox  # noqa: E402
 from course.labs import Trouble  # noqa: E402
 
 LAB = labs.find("01")
@@ -32,7 +32,7 @@ def outcomes(lost=()):
     """All tests pass but those."""
     for test in LAB.tests:
         yield run.Outcome(test, 1, "failed" if test.id in lost else "passed",
-                          trouble="it lost", raw=sandbox.Raw(output=""))
+                          trouble="it lost", raw=sandbox.Raw(output="it was 4711"))
 
 
 class Submissions(unittest.TestCase):
@@ -46,9 +46,10 @@ class Submissions(unittest.TestCase):
         self.folder.mkdir()
         for name in NAMES:
             (self.folder / name).write_bytes(b"// mine\n")
-        self.lost, self.compile_error, self.graded = (), None, None
+        self.lost, self.compile_error, self.graded, self.unconfined = (), None, None, ""
         for place, name, stand_in in ((check, "prepare", lambda *given: None),
                                       (check, "grade_files", self.grade_files),
+                                      (confined, "available", lambda: self.unconfined),
                                       (progress, "FOLDER", self.scratch / ".lab"),
                                       (progress, "FILE", self.scratch / ".lab" / "progress.json")):
             patch = mock.patch.object(place, name, stand_in)
@@ -256,6 +257,20 @@ class Records(Submissions):
         made = json.loads(printed)
         self.assertEqual((made["seed"], made["hidden"]), (seed, True))
         self.assertEqual(printed.count(str(seed)), 1)
+
+
+    def test_what_was_printed_is_told_unless_the_grade_is_hidden(self):
+        self.lost = (LAB.tests[0].id,)
+        for form in ("--json", "--gradescope", "--classroom50", "--junit"):
+            self.assertIn("it was 4711", self.grade(form)[1])
+            self.assertNotIn("it was 4711", "".join(map(str, self.grade(form, "--hidden"))))
+
+    def test_a_submission_that_is_not_confined_is_told_of(self):
+        self.assertEqual(self.grade("--json")[2], "")
+        self.unconfined = "not available here: Landlock"
+        status, printed, said = self.grade("--json")
+        self.assertEqual((status, said), (0, "not available here: Landlock\n"))
+        self.assertNotIn("Landlock", printed)
 
 
 class GraderHash(unittest.TestCase):
