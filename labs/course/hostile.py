@@ -116,7 +116,7 @@ ALL = (
             says="is defined here, but not in the starter", compiles=False),
     Hostile("prints", "prints without end",
             "for (;;) std::puts(\"all tests passed, 100 of 100\");", "#include <cstdio>\n",
-            says="the test did not end within N seconds of processor time"),
+            says="the test did not end within N seconds"),
     Hostile("reads secrets", "includes a file that only root may read",
             top="#include \"/etc/shadow\"\n", says="Permission denied", compiles=False),
     Hostile("includes for ever", "includes a file without end", top="#include \"/dev/zero\"\n",
@@ -183,10 +183,12 @@ def faults_of(hostile, lab, calibration_s):
     return faults
 
 
-def run_all():
-    """What went wrong with all of them."""
-    lab = labs.find("01")
-    build.prepare(lab)
-    calibration_s = calibrate()
+def named_faults_of(hostile, lab, calibration_s):
     return [f"hostile submission '{hostile.name}': {fault}"
-            for hostile in ALL for fault in faults_of(hostile, lab, calibration_s)]
+            for fault in faults_of(hostile, lab, calibration_s)]
+
+
+def begin(pool):
+    """All of them, handed to the workers; a result is what went wrong. Call build.prepare() first."""
+    lab, calibration_s = labs.find("01"), calibrate()
+    return [pool.submit(named_faults_of, hostile, lab, calibration_s) for hostile in ALL]

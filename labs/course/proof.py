@@ -258,31 +258,39 @@ def prove_one(lab, patched, seed, calibration_s):
     return patched
 
 
-def prove(lab, times=20, only=None, seed=1):
-    """Runs it all, with this seed, and the reference with as many from it on; `only` names one wrong
-    or right solution."""
-    build.prepare(lab)
-    calibration_s = calibrate()
-    chosen = [p for folder in ("wrong", "right") for p in patches(lab, folder)
-              if only in (None, p.name)]
-    # Processes and no threads: a program that one has just written cannot be run while another is
-    # between its fork and its exec ("Text file busy"). Twice as many as there are processors, so that
-    # whatever runs, the references among it, runs while others want to.
-    with ProcessPoolExecutor(2 * os.cpu_count()) as pool:
-        solutions = [pool.submit(prove_one, lab, patched, seed, calibration_s) for patched in chosen]
+def workers():
+    """Who runs all of it. Processes and no threads: a program that one has just written cannot be run
+    while another is between its fork and its exec ("Text file busy"). Twice as many as there are
+    processors, so that whatever runs, the references among it, runs while others want to."""
+    return ProcessPoolExecutor(2 * os.cpu_count())
+
+
+class Proving:
+    """A lab's runs, handed to the workers: with this seed, and the reference with as many from it on;
+    `only` names one wrong or right solution. Call build.prepare() first."""
+
+    def __init__(self, pool, lab, times=20, only=None, seed=1):
+        self.lab, self.times, self.only = lab, times, only
+        calibration_s = calibrate()
+        self.solutions = [pool.submit(prove_one, lab, patched, seed, calibration_s)
+                          for folder in ("wrong", "right") for patched in patches(lab, folder)
+                          if only in (None, patched.name)]
         if only is None:
-            runs = [pool.submit(run_reference, lab, seed + turn, calibration_s)
-                    for turn in range(times)]
-            starter_run = pool.submit(check_starter, lab, calibration_s)
-            alone_run = pool.submit(check_alone, lab, calibration_s)
-        done = [job.result() for job in solutions]
+            self.references = [pool.submit(run_reference, lab, seed + turn, calibration_s)
+                               for turn in range(times)]
+            self.others = [pool.submit(check_starter, lab, calibration_s),
+                           pool.submit(check_alone, lab, calibration_s)]
+
+    def proof(self):
+        """Waits for all of them."""
+        done = [job.result() for job in self.solutions]
         wrong = [p for p in done if p.path.parent.name == "wrong"]
         right = [p for p in done if p.path.parent.name == "right"]
-        if only is not None:
-            return Proof(lab, [], [], {}, wrong, right, 0)
-        faults, checks = judge_reference(lab, [job.result() for job in runs])
-        return Proof(lab, starter_run.result() + alone_run.result(), faults, checks, wrong, right,
-                     times)
+        if self.only is not None:
+            return Proof(self.lab, [], [], {}, wrong, right, 0)
+        faults, checks = judge_reference(self.lab, [job.result() for job in self.references])
+        return Proof(self.lab, [fault for job in self.others for fault in job.result()], faults,
+                     checks, wrong, right, self.times)
 
 
 def record(lab, checks):

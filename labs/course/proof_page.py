@@ -34,8 +34,8 @@ def matrix(proof):
     signs = {"failed": "**X**", "blocked": "·", "passed": "", "not_started": "?"}
     for patched in proof.wrong:
         number = patched.name.split("-")[0]
-        lines.append(f"| {number} | " + " | ".join(signs[patched.states.get(test, "not_started")] for test in tests)
-                     + " |")
+        states = [patched.states.get(test, "not_started") for test in tests]
+        lines.append(f"| {number} | " + " | ".join(signs[state] for state in states) + " |")
     return "\n".join(lines)
 
 
