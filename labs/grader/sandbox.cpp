@@ -164,8 +164,7 @@ void refuse_changes_by_name(Refusals& refusals) {
         SCMP_SYS(truncate)}) {
     refusals.refuse(call, EPERM);
   }
-  constexpr int fchmodat2 =
-      452;  // newer than this system's headers may be; on every machine the same
+  constexpr int fchmodat2 = 452;  // on every machine; newer than this system's headers may be
   refusals.refuse(fchmodat2, EPERM);
   refusals.refuse(SCMP_SYS(openat2), ENOSYS);  // its flags are in memory
   constexpr scmp_datum_t flags = O_TRUNC | O_ACCMODE;
@@ -221,7 +220,7 @@ int main(int count, char** arguments) {
   if (chdir(directory) < 0) give_up(directory);
   become_nobody();
   limit(RLIMIT_NPROC, 512, 512, "limit of processes");  // of this user, from now on
-  if (!confined) ::dprintf(says_fd, "unconfined\n");
+  if (!confined && ::dprintf(says_fd, "unconfined\n") < 0) give_up("saying that it is unconfined");
   filter_calls(mode == "alone");
   execv(arguments[fixed], arguments + fixed);
   give_up(arguments[fixed]);
