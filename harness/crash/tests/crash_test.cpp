@@ -58,9 +58,10 @@ void expect_faults(const Tally& tally, const Options& options) {
   EXPECT_GT(tally.damaged, 0U);
 }
 
-void survives(const StoreKind& kind, const Way& way, std::uint64_t states, Tally& tally) {
+void survives(const StoreKind& kind, const Way& way, std::uint64_t states, std::uint64_t seeds,
+              Tally& tally) {
   const Experiment experiment{.kind = &kind, .options = way.options};
-  while (tally.distinct.size() < states || tally.seeds < seeds_wanted) {
+  while (tally.distinct.size() < states || tally.seeds < seeds) {
     const auto failure = run_seed(experiment, tally.seeds + 1, tally);
     ASSERT_FALSE(failure) << text_of(shortest(experiment, *failure), kind, way.name);
     ASSERT_LT(tally.seeds, states_wanted) << "too few states are distinct";
@@ -71,7 +72,7 @@ void survives(const StoreKind& kind, const Way& way, std::uint64_t states, Tally
 
 TEST_P(OnEveryWay, the_two_page_protocol_survives) {
   Tally tally;
-  survives(correct(), GetParam(), states_wanted, tally);
+  survives(correct(), GetParam(), states_wanted, seeds_wanted, tally);
   if (counts_faults) expect_faults(tally, GetParam().options);
 }
 
@@ -80,7 +81,7 @@ TEST_P(OnEveryWay, the_two_page_protocol_survives_on_two_handles) {
   Tally tally;
   const bool cached = GetParam().options.cache.bytes != 0;
   survives(correct_on_two_handles(), GetParam(), cached ? states_wanted : states_wanted / 10,
-           tally);
+           seeds_wanted / 5, tally);
 }
 
 /// Written through, a write is durable when it is reaped, and torn until then.
