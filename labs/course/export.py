@@ -190,7 +190,7 @@ def export_gradescope(options):
         raise Trouble(f"{output} is there already; its seed may be that of a term's grades")
     if not output.parent.is_dir():
         raise Trouble(f"{output.parent} is no folder")
-    seed = options.seed if options.seed is not None else secrets.randbelow(10**9) + 1000
+    seed = options.seed if options.seed is not None else secrets.randbelow(labs.SEEDS)
     with tempfile.TemporaryDirectory(prefix="pagealloc-export-") as folder:
         folder = pathlib.Path(folder)
         fill(folder / "repository", given)

@@ -28,6 +28,8 @@ class Test {
   std::uint64_t seed() const { return seed_; }
   /// Page numbers, versions and orders of this run: equal for equal seeds.
   Random& random() { return random_; }
+  /// For what the student's code can look into: the run's own seed may be one that nobody is told.
+  std::uint64_t other_seed() { return 1 + random_.below(1U << 20); }
 
   /// Counts a check and says whether it holds. The number of checks of a test that passes must not
   /// depend on the seed: who grades compares it with the reference's.

@@ -29,7 +29,7 @@ constexpr const char* path = "/pages.pa";
 struct Moments {
   explicit Moments(Test& t, Tearing tearing = Tearing::sector)
       : experiment{.kind = &kind, .weather = crash::Weather::calm, .tearing = tearing},
-        run(experiment, t.seed() | 1, tally, true),
+        run(experiment, t.other_seed() | 1, tally, true),
         kernel({.seed = t.seed(), .image = {{{path, file_of(pages)}}}}),
         life{.kernel = kernel, .depth = 1} {
     kernel.trace().keep();

@@ -38,7 +38,7 @@ std::uint64_t some_commit(Test& t) { return 2 + t.random().below(4); }
 
 void another_machine_has_the_medium(Test& t) {
   const std::uint64_t n = some_commit(t);
-  Judging at(crash::protocol(0), t.seed(), Weather::calm);
+  Judging at(crash::protocol(0), t.other_seed(), Weather::calm);
   const char* const condemned =
       "what the store kept was not found: is left.image in the machine that looks at it, and are "
       "left.bounds those of the life on it?";
@@ -70,7 +70,7 @@ void another_machine_has_the_medium(Test& t) {
 
 void no_excuse_on_a_good_medium(Test& t) {
   const std::uint64_t n = some_commit(t);
-  Judging at(crash::protocol(0), t.seed(), Weather::calm);
+  Judging at(crash::protocol(0), t.other_seed(), Weather::calm);
   Image torn = medium_with(t.seed(), n);
   damage_data_of(torn, n);
   const std::string what = fmt::format(
@@ -160,7 +160,7 @@ std::optional<Condemned> judge_and_go_on(Judging& at, std::uint64_t n, unsigned 
 void a_recovery_is_cut_too(Test& t) {
   const std::uint64_t n = some_commit(t);
   expect_lock(t);
-  Judging at(crash::protocol(0), t.seed() * 8 + 1, Weather::calm);
+  Judging at(crash::protocol(0), t.other_seed() * 8 + 1, Weather::calm);
   check(t, judge_and_go_on(at, n, 0), "", "a store without a mistake goes on after a power cut",
         "its commits are numbered from what it has found");
   const auto most = std::ranges::max_element(

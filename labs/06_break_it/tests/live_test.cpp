@@ -17,7 +17,7 @@ namespace {
 /// A life of the scripted store, on a machine without anything.
 struct Lived {
   Lived(Test& t, const Script& says, Bounds bounds, std::uint64_t commits)
-      : run(experiment, t.seed() | 1, tally, false),
+      : run(experiment, t.other_seed() | 1, tally, false),
         kernel({.seed = t.seed()}),
         life{.kernel = kernel, .bounds = bounds, .depth = 1} {
     kernel.trace().keep();

@@ -58,9 +58,9 @@ void expect_lock(Test& t) {
       "without an end, or something that is used after its life has ended");
 }
 
-std::uint64_t seed_without_silent_losses(const Test& t) {
+std::uint64_t seed_without_silent_losses(Test& t) {
   const crash::StoreKind kind = crash::protocol(0);
-  std::uint64_t seed = t.seed();
+  std::uint64_t seed = t.other_seed();
   while (crash::silent_losses(crash::machine_of(seed, crash::Weather::bad_medium, kind)) != 0)
     ++seed;
   return seed;

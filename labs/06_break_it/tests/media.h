@@ -36,8 +36,8 @@ struct Judging {
 
 /// From now on the kernel calls cut() itself: what is likely if the test does not end.
 void expect_lock(Test& t);
-/// A seed near the test's on which a bad medium takes no commit without a trace.
-std::uint64_t seed_without_silent_losses(const Test& t);
+/// A seed on which a bad medium takes no commit without a trace.
+std::uint64_t seed_without_silent_losses(Test& t);
 /// "nothing is wrong", or the oracle, the bounds and what was found.
 std::string text_of(const std::optional<crash::Failure>& failure);
 

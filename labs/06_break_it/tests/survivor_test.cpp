@@ -96,7 +96,7 @@ void check_script(Test& t, const Script& says, Weather weather, bool condemned,
   Left left{.bounds = {n, n + 1}, .oracle = 'i', .timeline = "==== the process dies\n"};
   left.machine = std::make_unique<SimKernel>(os::sim::Machine{.seed = t.seed()});
   script() = says;
-  Judging at(scripted(), t.seed(), weather);
+  Judging at(scripted(), t.other_seed(), weather);
   const auto found = at.run.judge_survivor(left);
   if (t.holds(condemned ? found && found->oracle == 'i' : !found)) return;
   t.fail({.expected = fmt::format("{}: {}", what, condemned ? "oracle (i)" : "nothing is wrong"),
