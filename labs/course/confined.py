@@ -4,6 +4,7 @@ are the only place where such a program may change anything."""
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,13 @@ def remove(folder):
                           errors="replace", check=False)
     if done.returncode != 0:  # the grade is right all the same
         print(f"{folder} could not be removed: {done.stderr.strip()[:200]}", file=sys.stderr)
+
+
+def end_group(process):
+    """It, and the compiler proper that a compiler driver has started."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 class Sandbox:

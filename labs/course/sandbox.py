@@ -8,7 +8,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
-from course.confined import Sandbox, scratch_folder
+from course.confined import Sandbox, end_group, scratch_folder
 
 MEMORY_BYTES = 1 << 30
 FILE_BYTES = 16 << 20
@@ -55,8 +55,7 @@ def run(program, arguments, seed, cpu_s, wall_s):
         finally:
             os.close(report)
             process.stdout.close()
-            if process.returncode is None:
-                process.wait()  # there was no sandbox, and it has said so and ended
+            end_group(process)  # nothing, unless there was no sandbox, or somebody has interrupted us
         raw.wall_s = time.monotonic() - begun
     raw.output = printed.decode(errors="replace")
     return raw
