@@ -71,8 +71,9 @@ def parser():
     form.add_argument("--gradescope", action="store_true", help="results.json")
     form.add_argument("--classroom50", action="store_true", help="result.json")
     form.add_argument("--junit", action="store_true", help="XML")
-    command.add_argument("-o", "--output", metavar="FILE", help="instead of standard output")
-    command.add_argument("--seed", type=labs.seed_of, default=1, help="another run of the same tests")
+    command.add_argument("-o", "--output", metavar="FILE",
+                         help="where a format goes, instead of standard output")
+    command.add_argument("--seed", type=labs.seed_of, help="another run of the same tests")
     command.add_argument("--hidden", action="store_true", help="the seed is told nobody")
     command.add_argument("--submission", metavar="DIR",
                          help="take the lab's files from there, and nothing else")
@@ -182,7 +183,11 @@ def run_proof(options):
     from course import hostile, proof, proof_export
     whole = not options.lab and options.solution is None and options.seed == 1
     chosen = [labs.find(each) for each in options.lab] or labs.all_labs()
+    if options.times < 1:
+        raise Trouble("--times wants a number from 1 on")
     for lab in chosen:
+        if options.solution is not None:
+            proof.find(lab, options.solution)  # or an error
         build.prepare(lab)
     proofs, others = [], []
     with proof.workers() as pool:
@@ -229,6 +234,8 @@ def run_check(options):
     lab = labs.find(options.lab)
     if options.test:
         lab.test(options.test)  # or an error
+    if options.watch and options.keep:
+        raise Trouble("--keep links once, and --watch checks again and again: one of them")
     if options.watch:
         check.watch(lab, options.seed, options.test, options.all)
     if options.keep:
@@ -237,6 +244,10 @@ def run_check(options):
 
 
 def main():
+    # A terminal that has not all letters gets question marks, and no traceback.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     try:
         options = parser().parse_args()
         return options.function(options)

@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 
 from course import build, check, guide, labs, record, run, terminal
-from course.confined import Sandbox
+from course.confined import Sandbox, end_group
 from course.labs import ROOT, Trouble
 
 PROGRAM = "pagealloc_bench"
@@ -26,6 +26,7 @@ SIMULATED = "sim:nvme"
 SANDBOX = (120, 2 << 30, 256 << 20)  # seconds of processor time, bytes of memory, of a file
 UNTRUSTED_S = 180  # of a submission's measurement, by the clock
 RESULTS_BYTES = 4 << 20
+ROWS_MAX = 100
 
 
 @dataclass
@@ -60,7 +61,7 @@ def rows_of(results, simulated):
         if row["impl"] == "fio":
             continue
         name = name_of(row)
-        speed = row["median"]["ops_per_second"] if row["available"] else 0
+        speed = float(row["median"]["ops_per_second"]) if row["available"] else 0
         if not row["available"]:
             rows.append(Row(name, 0, 0, 0, reason=row["reason"]))
         elif simulated:
@@ -70,8 +71,8 @@ def rows_of(results, simulated):
             if ratio is None or ratio["ratio_median"] is None:
                 rows.append(Row(name, 0, 0, 0, reason=row["reason"] or "no fio to compare with"))
             else:
-                rows.append(Row(name, ratio["ratio_median"], *ratio["ci95"], ratio["peer"],
-                                speed=speed))
+                value, low, high = map(float, (ratio["ratio_median"], *ratio["ci95"]))
+                rows.append(Row(name, value, low, high, ratio["peer"], speed=speed))
     return rows
 
 
@@ -91,7 +92,13 @@ def measure(program, lab, simulated, folder, untrusted):
         lines = said.strip().splitlines()
         raise Trouble(f"the measurement failed (status {status})"
                       + (f": {lines[-1]}" if lines else ""))
-    return labs.read_json(path)
+    results = labs.read_json(path)
+    try:
+        if len(rows_of(results, simulated)) <= ROWS_MAX:
+            return results
+    except (KeyError, TypeError, ValueError, AttributeError):
+        pass
+    raise Trouble("the measurement wrote results that nobody can read")
 
 
 def measure_own(command):
@@ -115,7 +122,7 @@ def measure_untrusted(command, folder):
         except subprocess.TimeoutExpired as error:
             raise Trouble(f"the measurement did not end within {UNTRUSTED_S} seconds") from error
         finally:
-            build.end_group(process)
+            end_group(process)
         output.seek(0)
         return process.returncode, output.read(build.SAID_BYTES).decode(errors="replace")
 

@@ -11,13 +11,12 @@ import pathlib
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 from course import symbols
-from course.confined import Sandbox, scratch_folder
+from course.confined import Sandbox, end_group, scratch_folder
 from course.labs import ROOT, Trouble
 
 BUILD = ROOT / "build" / "debug"      # what grades: assertions on
@@ -43,7 +42,8 @@ def make(targets, on_output=None, folder=BUILD):
             on_output(line)
     if process.wait() != 0:
         said = "".join(output[-60:])
-        if "undefined reference to" in said:  # in a student's repository the library has his files
+        # In a student's repository the library has his files.
+        if "undefined reference to" in said or "multiple definition of" in said:
             raise CompileError(explain_linker(said))
         raise Trouble("the build failed:\n" + said)
 
@@ -72,7 +72,7 @@ def flags_of(target, folder=BUILD):
             skip -= 1
         elif word in ("-o", "-c", "-MT", "-MF"):
             skip = 1
-        elif word not in ("-MD", "-Werror"):  # a warning is shown, and is no failure
+        elif word not in ("-MD", "-MMD", "-Werror"):  # a warning is shown, and is no failure
             kept.append(word)
     return kept
 
@@ -88,6 +88,8 @@ def link_command(target, folder=BUILD):
 def run_tool(command, cwd, sandbox=None):
     """A compiler or linker to its end; in a sandbox that may write to the folder `sandbox` alone,
     if one is given. What it had to say."""
+    if shutil.which(command[0]) is None:
+        raise Trouble(f"{command[0]} is not there: ./lab doctor says what is missing")
     box, kept_open = None, []
     if sandbox is not None:
         box = Sandbox(sandbox, (COMPILE_S, COMPILE_BYTES, OBJECT_BYTES), alone=False)
@@ -114,21 +116,14 @@ def run_tool(command, cwd, sandbox=None):
     return said
 
 
-def end_group(process):
-    """It, and the compiler proper that a compiler driver has started."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 def compile_files(lab, target, files, into, color=False, untrusted=False, folder=BUILD):
-    """Objects of `files` (name -> path) in the folder `into`, two at a time; and the warnings."""
+    """Objects of `files` (name -> path) in the folder `into`, and the warnings."""
     flags = flags_of(target, folder)
     jobs = []
     for name, path in files.items():
         output = pathlib.Path(into) / f"{target}_{name}.o"
         command = [*flags, f"-fdiagnostics-color={'always' if color else 'never'}",
-                   f"-ffile-prefix-map={path}=labs/{lab.name}/{name}", "-MMD", "-MF", f"{output}.d",
+                   f"-ffile-prefix-map={path}=labs/{lab.name}/{name}", "-MD", "-MF", f"{output}.d",
                    "-o", str(output), "-c", str(path)]
         jobs.append((command, output))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -142,8 +137,9 @@ def compile_files(lab, target, files, into, color=False, untrusted=False, folder
 
 def refuse_reference(lab, name, dependencies):
     """CompileError if a file has the reference included instead of being written."""
+    included = {os.path.realpath(ROOT / word) for word in dependencies.split()}
     for file in lab.files:
-        if re.search(rf"(^|[\s/]){re.escape(file.reference)}(\s|$)", dependencies):
+        if str(ROOT / file.reference) in included:
             raise CompileError(f"labs/{lab.name}/{name} includes {file.reference}, which is what is to "
                                "be written")
 
@@ -165,8 +161,9 @@ def link_words(target, folder=BUILD):
 
 def link(target, objects, output, untrusted=False, folder=BUILD):
     words = link_words(target, folder)
-    first = next(i for i, word in enumerate(words) if word.endswith(".o"))
-    words[first:first] = objects
+    # Behind the tests, so that an inline function which both have is the tests'; before the library.
+    last = max(i for i, word in enumerate(words) if word.endswith(".o"))
+    words[last + 1:last + 1] = objects
     words[words.index("-o") + 1] = str(output)
     try:
         run_tool(words, folder, output.parent if untrusted else None)
@@ -223,8 +220,8 @@ def check_symbols(lab, target, objects, folder):
         if file.name not in objects:
             continue
         # In a student's repository the library is made of his file, or of the starter.
-        replaced = symbols.object_of([ROOT / file.reference, lab.folder / file.name,
-                                      lab.folder / "starter" / file.name], folder)
+        replaced = symbols.object_of([ROOT / file.reference, lab.folder / "starter" / file.name,
+                                      lab.folder / file.name], folder)
         if replaced is None:
             raise Trouble(f"the library has no object of {file.reference}: ./lab build debug")
         trouble = symbols.trouble(objects[file.name], replaced, linked)

@@ -186,6 +186,7 @@ def keep(lab, folder):
 
 def watch(lab, seed, only=None, everything=False):
     """Checks again whenever one of the student's files is saved, until Ctrl-C."""
+    student_files(lab)  # or an error, before anything is waited for
     seen = None
     while True:
         try:

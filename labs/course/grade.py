@@ -20,6 +20,14 @@ def grade(options):
         raise Trouble(f"--{formatted[0]} is for one lab: ./lab grade NN --{formatted[0]}")
     if options.submission and len(chosen) != 1:
         raise Trouble("a submission is one lab's: ./lab grade NN --submission DIR")
+    if options.output and not formatted:
+        raise Trouble("-o is for a format: --json, --gradescope, --classroom50 or --junit")
+    if (options.plot or options.metadata) and not options.gradescope:
+        raise Trouble("--plot and --metadata are for --gradescope")
+    if options.hidden and options.seed is None:
+        raise Trouble("--hidden keeps a seed from the student: give one that he does not know, with "
+                      "--seed")
+    options.seed = 1 if options.seed is None else options.seed
     check_places(options)
     grades = []
     for lab in chosen:
@@ -28,13 +36,14 @@ def grade(options):
         if not options.submission and not made["refused"]:
             progress.note_score(lab, made["score"])
         grades.append(made)
-    if options.submission and (missing := confined.available()):
-        print(missing, file=sys.stderr)
     if formatted:
         write(options.output, text_of(grades[0], formatted[0], options))
-        return 0
-    for made in grades:
-        show(made)
+    else:
+        for made in grades:
+            show(made)
+    ran = options.submission and not grades[0]["refused"]
+    if ran and (missing := confined.available()):
+        print(missing, file=sys.stderr)
     if len(grades) > 1:
         total, most = sum(g["score"] for g in grades), sum(g["max"] for g in grades)
         print(f"\n  {'all labs':<24}{terminal.bar(total, most)}")

@@ -66,6 +66,18 @@ ALL = (
     Hostile("listens", "reads the parent's words before main() begins",
             top="#include <unistd.h>\nnamespace { struct Early { Early() { char byte; "
                 "if (read(0, &byte, 1) == 1) for (;;) {} } } early; }\n"),
+    *(Hostile(name, what, top=f"#include <unistd.h>\n{early}\n", says=says, compiles=False)
+      for name, what, early, says in (
+          ("before the grader", "reads the parent's words with the grader's own priority",
+           "[[gnu::constructor(101)]] void early() { char byte; (void)!read(0, &byte, 1); }",
+           "something in it runs before all initializers (.init_array.00101)"),
+          ("before everybody", "reads the parent's words before the C library is ready",
+           'void early() { char byte; (void)!read(0, &byte, 1); } [[gnu::section(".preinit_array"), '
+           "gnu::used]] void (*const first)() = early;",
+           "something in it runs before all initializers (.preinit_array)"),
+          ("is the C runtime", "defines what the C library calls at its start",
+           'extern "C" void __gmon_start__() { char byte; (void)!read(0, &byte, 1); }',
+           "__gmon_start__ is defined here, but not in the starter"))),
     Hostile("no sandbox", "ends with the status of a sandbox that cannot be made",
             top="#include <unistd.h>\nnamespace { struct Early { Early() { _exit(125); } } "
                 "early; }\n", says=SPOILED),
@@ -100,12 +112,36 @@ ALL = (
            "fchmod(::open(\"mine\", O_CREAT | O_WRONLY, 0600), 0644) == 0",
            "#include <fcntl.h>\n#include <sys/stat.h>\n"),
           ("cuts off", "cuts a file off that it opens for reading",
-           "::open(\"mine\", O_CREAT | O_RDONLY | O_TRUNC, 0600) >= 0", "#include <fcntl.h>\n"))),
+           "::open(\"mine\", O_CREAT | O_RDONLY | O_TRUNC, 0600) >= 0", "#include <fcntl.h>\n"),
+          ("limits another", "asks for limits by the number of a process",
+           "[] { rlimit64 same; return prlimit64(getpid(), RLIMIT_FSIZE, nullptr, &same); }() == 0",
+           "#include <sys/resource.h>\n#include <unistd.h>\n"),
+          ("is polite", "changes the priority of all of its user's processes",
+           "setpriority(PRIO_USER, 0, 19) == 0", "#include <sys/resource.h>\n"),
+          ("keeps keys", "puts a key where it stays",
+           "[] { return syscall(SYS_add_key, \"user\", \"mine\", \"1\", 1, -4); }() >= 0",
+           "#include <sys/syscall.h>\n#include <unistd.h>\n"))),
     Hostile("is empty", "has nothing in it, and hopes for the library", whole="",
             says="a function of the starter is missing", compiles=False),
     Hostile("includes the reference", "includes what is to be written",
             whole="#include \"pagealloc/shared_file_durable.cpp\"\n",
             says="which is what is to be written", compiles=False),
+    *(Hostile(f"includes it as {number}", "includes it by another name of the same file",
+              whole=f"#include \"{path}\"\n", says="which is what is to be written", compiles=False)
+      for number, path in ((1, "pagealloc/./shared_file_durable.cpp"),
+                           (2, "pagealloc//shared_file_durable.cpp"))),
+    Hostile("includes it as 3", "includes it as if it were a header of the system",
+            whole="# 1 \"system.h\" 3\n#include \"pagealloc/shared_file_durable.cpp\"\n",
+            says="which is what is to be written", compiles=False),
+    Hostile("asks the grader", "calls the function that says that a test has passed",
+            "labs::report_end(CHECKS, nullptr); _exit(0);",
+            "#include \"labs/grader/report.h\"\n#include <unistd.h>\n",
+            says="is the grader's: a solution does not call it", compiles=False),
+    Hostile("is an inline function", "defines what the tests have as an inline function",
+            top="#include <cstdint>\nextern \"C\" void mine(void*, void*) "
+                "__asm__(\"_ZN9pagealloc4labs5BenchC1ERNS0_4TestE\");\n"
+                "void mine(void*, void*) { __builtin_trap(); }\n",
+            says="is defined here, but not in the starter", compiles=False),
     Hostile("is the grader", "defines the grader's own function",
             top="#include \"labs/grader/grader.h\"\nnamespace pagealloc::labs {\n"
                 "void Test::fail(const Failure&) { __builtin_trap(); } }\n",

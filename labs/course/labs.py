@@ -30,7 +30,7 @@ def read_json(path):
     """What somebody may have edited, or a full disk cut; FileNotFoundError if it is not there."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Trouble(f"{path} is no JSON: {error}") from error
 
 

@@ -49,6 +49,14 @@ def read_patch(path):
     return Patched(path, head, reference)
 
 
+def find(lab, name):
+    """The wrong or right solution of this name; Trouble if there is none."""
+    for patched in patches(lab, "wrong") + patches(lab, "right"):
+        if patched.name == name:
+            return patched
+    raise Trouble(f"lab {lab.number} has no wrong or right solution '{name}'")
+
+
 def patches(lab, folder):
     return [read_patch(path) for path in sorted((lab.folder / folder).glob("*.patch"))]
 
@@ -315,7 +323,6 @@ def show(proof):
         print(f"\nFAULT {fault}")
     print(f"\nLab {proof.lab.number}: {len(proof.wrong)} wrong solutions, {len(proof.faults)} "
           f"faults of the grader")
-    return not proof.faults
 
 
 def show_texts(proof):

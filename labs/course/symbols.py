@@ -3,16 +3,27 @@
 The linker takes from the libraries whatever the objects before them do not define, without a word. So
 a file without a function would be graded on the reference, where that is in the library, and a file
 with a function of the grader's, or of the C library, would be asked instead of that.
+
+The grader's own functions are in the same program, and among them is the one that says that a test
+has passed: an object may not want them either, nor run before the grader has begun.
 """
 
 import functools
 import json
 import os
+import re
 import shlex
 import subprocess
 from dataclasses import dataclass
 
 from course.labs import ROOT, Trouble
+
+GRADER = "9pagealloc4labs"  # its namespace, as symbols have it
+# Functions that are called before those that constructors' default priority is for.
+EARLY = re.compile(r"\s(\.(?:preinit_array|init_array\.|ctors|init\b)\S*)\s")
+# Names that belong to the compiler and to the C library, which calls some of them at its start; and
+# what a compiler itself puts into an object.
+RESERVED, COMPILERS = re.compile(r"_(?!Z)"), {"__clang_call_terminate"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,22 @@ def object_of(sources, folder):
     return None
 
 
+def runs_early(path):
+    """What in this object the C library would call before the grader has begun; empty: nothing."""
+    done = subprocess.run(["readelf", "--sections", "--symbols", "--wide", path], text=True,
+                          capture_output=True, check=False)
+    if done.returncode != 0:
+        raise Trouble(f"readelf cannot read what was compiled: {done.stderr.strip()[:500]}")
+    match = EARLY.search(done.stdout)
+    return match.group(1) if match else "an ifunc" if " IFUNC " in done.stdout else ""
+
+
+def of_grader(linked):
+    """The functions of the grader and of its tests."""
+    own = [path for path in linked if path.endswith((".o", "liblabs_grader.a"))]
+    return {name for name in symbols_of(*own).strong if GRADER in name}
+
+
 def plain(names):
     """As C++ writes them."""
     done = subprocess.run(["c++filt", *sorted(names)], capture_output=True, text=True, check=True)
@@ -75,7 +102,16 @@ def trouble(own, replaced, linked):
     if missing:
         return (f"a function of the starter is missing, {plain(missing)}: your files must define "
                 "exactly the functions that the starter has")
-    taken = (mine.defined - theirs.defined) & (others.strong | others.undefined)
+    early = runs_early(own)
+    if early:
+        return (f"something in it runs before all initializers ({early}): a solution needs neither a "
+                "priority nor a section of its own")
+    asked = (mine.undefined - theirs.undefined - theirs.defined) & of_grader(linked)
+    if asked:
+        return f"{plain(asked)} is the grader's: a solution does not call it"
+    taken = (mine.defined - theirs.defined) & (others.strong | others.undefined) | \
+        (mine.strong - theirs.defined) & others.weak | \
+        {name for name in mine.defined - theirs.defined - COMPILERS if RESERVED.match(name)}
     if taken:
         return (f"{plain(taken)} is defined here, but not in the starter: the rest of the program has "
                 "it already, or would take yours for another's. Give a function of your own another "

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "labs"))
 
 from course import __main__ as commands  # noqa: E402
-from course import build, export, grade, guide, labs, progress, proof_page  # noqa: E402
+from course import build, check, export, grade, guide, labs, progress, proof_page  # noqa: E402
 from course.labs import Trouble  # noqa: E402
 
 
@@ -66,7 +66,8 @@ class Refusals(unittest.TestCase):
         self.addCleanup(patch.stop)
 
     def test_places_that_cannot_be_written_or_read(self):
-        self.refused("/nowhere/x is no file that can be", "grade", "01", "-o", "/nowhere/x")
+        self.refused("/nowhere/x is no file that can be", "grade", "01", "--junit", "-o",
+                     "/nowhere/x")
         self.refused("/tmp is no file that can be", "grade", "01", "--json", "-o", "/tmp")
         self.refused("/nowhere.png: No such file", "grade", "01", "--gradescope", "--plot",
                      "/nowhere.png")
@@ -76,6 +77,28 @@ class Refusals(unittest.TestCase):
         self.refused(f"{self.file} is no folder", "bench", "01", "--submission", self.file)
         self.refused(f"{self.file} is no folder", "export", "--into", self.file)
         self.refused("/nowhere.json: No such file", "grade", "--replay", "/nowhere.json")
+
+    def test_options_that_would_do_nothing(self):
+        self.refused("-o is for a format", "grade", "01", "-o", self.scratch / "x")
+        self.refused("--plot and --metadata are for", "grade", "01", "--json", "--plot", self.file)
+        self.refused("--plot and --metadata are for", "grade", "01", "--metadata", self.file)
+        self.refused("one of them", "check", "01", "--watch", "--keep", self.scratch / "x")
+        self.refused("--times wants", "proof", "01", "--times", 0)
+        self.refused("has no wrong or right solution 'typo'", "proof", "01", "--solution", "typo")
+
+    def test_what_cannot_be_written_on_this_terminal_is_a_question_mark(self):
+        said = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+        with mock.patch("sys.argv", ["lab", "grade", "‘01’"]), mock.patch("sys.stderr", said):
+            self.assertEqual(commands.main(), 2)
+        said.flush()
+        self.assertIn(b"no lab '?01?'", said.buffer.getvalue())
+
+    def test_watching_wants_files_to_watch(self):
+        first = labs.find("01")
+        for place in (labs, build):
+            self.mock(place, "ROOT", self.scratch)
+        with self.assertRaisesRegex(Trouble, "reset 01"):
+            check.watch(first, 1)
 
     def test_a_lab_folder_that_cannot_be_written(self):
         self.mock(progress, "FOLDER", self.file)
@@ -91,7 +114,7 @@ class Refusals(unittest.TestCase):
                       whole | {"files": {"a": {"text": 1, "sha256": ""}}}):
             self.file.write_text(json.dumps(wrong))
             self.refused(f"{self.file} is no|{self.file}: its seed", "grade", "--replay", self.file)
-        for text in (b"", b"{", b"\xff"):
+        for text in (b"", b"{", b"\xff", b"[" * 100000):
             self.file.write_bytes(text)
             self.refused(f"{self.file} is no JSON", "grade", "--replay", self.file)
         for file in ({"text": "\ud800"}, {"base64": "%"}):

@@ -28,10 +28,10 @@ LAB = labs.find("01")
 NAMES = [file.name for file in LAB.files]
 
 
-def outcomes(lost=()):
+def outcomes(seed, lost=()):
     """All tests pass but those."""
     for test in LAB.tests:
-        yield run.Outcome(test, 1, "failed" if test.id in lost else "passed",
+        yield run.Outcome(test, seed, "failed" if test.id in lost else "passed",
                           trouble="it lost", raw=sandbox.Raw(output="it was 4711"))
 
 
@@ -60,7 +60,7 @@ class Submissions(unittest.TestCase):
         self.graded = {name: path.read_bytes() for name, path in files.items()}
         if self.compile_error:
             raise build.CompileError(self.compile_error)
-        made = list(outcomes(self.lost))
+        made = list(outcomes(seed, self.lost))
         said = {each.test.id: check.explain.explain(each, lab, {}) for each in made
                 if each.state == "failed"}
         return made, said, ""
@@ -154,6 +154,7 @@ class Taking(Submissions):
     def test_the_student_is_told_in_every_form(self):
         (self.folder / NAMES[0]).rename(self.folder / NAMES[0].upper())
         told = f"{NAMES[0]} is missing. Lab 01 is graded by"
+        self.unconfined = "nothing was run, so nobody asks"
         for form in ("--json", "--gradescope", "--classroom50", "--junit", None):
             status, printed, said = self.grade(*filter(None, [form]))
             self.assertEqual((status, said), (0, ""), form)
@@ -240,7 +241,7 @@ class Records(Submissions):
         self.assertRegex(said, f"{path}: what it has of .* has not the hash")
 
     def test_gradescope_stores_what_a_record_is_compared_with(self):
-        stored = json.loads(self.grade("--gradescope", "--hidden")[1])["extra_data"]["record"]
+        stored = json.loads(self.grade("--gradescope", "--hidden", "--seed", 7)[1])["extra_data"]["record"]
         made = json.loads(self.grade("--json")[1])
         self.assertEqual(stored["grader"], made["grader"])
         self.assertEqual(stored["files"],
@@ -257,13 +258,20 @@ class Records(Submissions):
         made = json.loads(printed)
         self.assertEqual((made["seed"], made["hidden"]), (seed, True))
         self.assertEqual(printed.count(str(seed)), 1)
+        self.assertIn(f"--seed {seed}", self.grade("--seed", seed, "--junit")[1])
 
+    def test_a_hidden_seed_is_given_and_no_default(self):
+        status, printed, said = self.grade("--hidden", "--json")
+        self.assertEqual((status, printed), (2, ""))
+        self.assertIn("--hidden keeps a seed from the student", said)
 
     def test_what_was_printed_is_told_unless_the_grade_is_hidden(self):
         self.lost = (LAB.tests[0].id,)
         for form in ("--json", "--gradescope", "--classroom50", "--junit"):
             self.assertIn("it was 4711", self.grade(form)[1])
-            self.assertNotIn("it was 4711", "".join(map(str, self.grade(form, "--hidden"))))
+            hidden = self.grade(form, "--hidden", "--seed", 7)
+            self.assertEqual(hidden[0], 0)
+            self.assertNotIn("it was 4711", "".join(map(str, hidden)))
 
     def test_a_submission_that_is_not_confined_is_told_of(self):
         self.assertEqual(self.grade("--json")[2], "")
