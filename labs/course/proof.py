@@ -237,6 +237,7 @@ class Proof:
     wrong: list
     right: list
     times: int
+    seed: int
 
     @property
     def faults(self):
@@ -252,7 +253,9 @@ class Proof:
         for test in labs.find(self.lab.number).tests:
             if not test.checks:
                 found.append(f"the table has no number of checks for {test.id} (--record)")
-            if not any(patched.states.get(test.id) == "failed" for patched in self.wrong):
+            # The last tests of lab 06 have what the seed draws: which of them finds what, differs.
+            if self.seed == 1 and not any(patched.states.get(test.id) == "failed"
+                                          for patched in self.wrong):
                 found.append(f"{test.id} catches nothing")
         return found
 
@@ -278,7 +281,7 @@ class Proving:
     `only` names one wrong or right solution. Call build.prepare() first."""
 
     def __init__(self, pool, lab, times=20, only=None, seed=1):
-        self.lab, self.times, self.only = lab, times, only
+        self.lab, self.times, self.only, self.seed = lab, times, only, seed
         calibration_s = calibrate()
         self.solutions = [pool.submit(prove_one, lab, patched, seed, calibration_s)
                           for folder in ("wrong", "right") for patched in patches(lab, folder)
@@ -295,10 +298,10 @@ class Proving:
         wrong = [p for p in done if p.path.parent.name == "wrong"]
         right = [p for p in done if p.path.parent.name == "right"]
         if self.only is not None:
-            return Proof(self.lab, [], [], {}, wrong, right, 0)
+            return Proof(self.lab, [], [], {}, wrong, right, 0, self.seed)
         faults, checks = judge_reference(self.lab, [job.result() for job in self.references])
         return Proof(self.lab, [fault for job in self.others for fault in job.result()], faults,
-                     checks, wrong, right, self.times)
+                     checks, wrong, right, self.times, self.seed)
 
 
 def record(lab, checks):
