@@ -124,9 +124,18 @@ const char* not_io(const Op& sync) {
 void failed_sync(Test& t, int os_error, const char* name) {
   Rig rig(t, {.number = static_cast<std::uint64_t>(os_error)});
   Op* const syncs[] = {&rig.sync(), &rig.sync(), &rig.sync()};
-  rig.bench.kernel.fail_next(Call::fdatasync, os_error);
-  rig.submit(syncs);
+  // EIO is the disk's and takes its time, so the others have to wait; the first one is under way
+  // before they come, for who has not begun it might serve all three by one FSYNC.
+  os::sim::FaultRates faults;
+  faults[os::sim::Fault::flush_error] = os_error == EIO ? 1 : 0;
+  rig.bench.sim.set_faults(faults);
+  if (os_error != EIO) rig.bench.kernel.fail_next(Call::fdatasync, os_error);
+  rig.submit(*syncs[0]);
+  (void)rig.reap(0);
+  rig.submit(*syncs[1]);
+  rig.submit(*syncs[2]);
   (void)rig.reap(3);
+  rig.bench.sim.set_faults({});
   if (!t.holds(syncs[0]->result == Errc::io && syncs[0]->os_error == os_error)) {
     t.fail({.expected = fmt::format("FSYNC is answered with -{}: the sync says {}", name,
                                     text_of(Errc::io, os_error)),
