@@ -82,14 +82,16 @@ struct NoFailure {
 constexpr const char* signal_cause =
     "a signal is nobody's failure: fsync is made again for as long as it answers EINTR. fsync_all "
     "does that";
-constexpr const char* nothing_to_lose_cause =
-    "with EINVAL and EROFS fsync says that this file system keeps nothing that could be lost, so "
-    "the file can be opened. fsync_all knows both";
+constexpr const char* no_fsync_cause =
+    "with EINVAL fsync says that this file system has no fsync; nothing more can be asked for, so "
+    "the file can be opened. fsync_all knows it";
+constexpr const char* given_up_cause =
+    "EROFS is not EINVAL: a file system that has given up writing after an error answers so, and "
+    "what the page cache has of it may never be durable";
 
 constexpr NoFailure no_failures[] = {
     {EINTR, 2, "is interrupted twice", signal_cause},
-    {EINVAL, 1, "answers EINVAL", nothing_to_lose_cause},
-    {EROFS, 1, "answers EROFS", nothing_to_lose_cause},
+    {EINVAL, 1, "answers EINVAL", no_fsync_cause},
 };
 
 /// Of all calls of fsync those after the first `skip` answer so.
@@ -150,6 +152,14 @@ void open_makes_bytes_durable(Test& t) {
     }
   }
   for (const NoFailure& each : no_failures) check_no_failure_of_file(t, each);
+  {
+    Bench bench(t);
+    bench.raw_write(page, 1);
+    bench.kernel.fail_next(Call::fsync, EROFS);
+    const auto file = open_synced(bench, bench_path, false);
+    check_failed(t, bench, file, Errc::io, EROFS, make_durable,
+                 "the fsync of the file answers EROFS", given_up_cause);
+  }
   Bench bench(t);
   const auto file = opened(t, bench);
   const std::size_t syncs = bench.kernel.count(Call::fsync) + bench.kernel.count(Call::fdatasync);
@@ -210,7 +220,7 @@ void open_makes_the_name_durable(Test& t) {
     const auto file = open_synced(bench, new_path, true);
     check_opened(t, bench, file, sync_name, "a new file", nothing_failed);
     check_name(t, bench, new_path,
-               "the file's fsync covers its bytes and not its name (fsync(2), NOTES): the "
+               "the file's fsync covers its bytes and not its name (fsync(2), DESCRIPTION): the "
                "directory needs an fsync of its own",
                sync_name);
   }
@@ -380,6 +390,8 @@ void directory_goes_wrong(Test& t) {
           "directory the name is not durable"});
   check_mishap(t, {Call::fsync, EIO, 1, Errc::io, "the directory could not be synced",
                    "the answer of the directory's fsync is dropped"});
+  check_mishap(t, {Call::fsync, EROFS, 1, Errc::io, "the fsync of the directory answers EROFS",
+                   given_up_cause});
   for (const NoFailure& each : no_failures) check_no_failure_of_directory(t, each);
   check_syncfs_interrupted(t);
   check_nothing_stays_open(t);
