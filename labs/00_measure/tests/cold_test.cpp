@@ -77,7 +77,7 @@ void dirty_pages_are_dropped_too(Test& t) {
                      : synced ? "pages were dirty when the kernel was asked to forget them, and "
                                 "were synced only afterwards; what is dirty stays"
                               : "they are dirty, and what is dirty stays in the page cache, "
-                                "whatever the kernel is told (posix_fadvise(2), NOTES)",
+                                "whatever the kernel is told (posix_fadvise(2), DESCRIPTION)",
             .function = "drop_cached",
             .evidence = calls});
   }

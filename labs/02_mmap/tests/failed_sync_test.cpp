@@ -85,6 +85,16 @@ void must_be_told(Test& t, const BadSync& bad) {
            .evidence = machine.bench.calls()});
     }
   }
+  if (bad.pages == 0) return;
+  std::byte* const frame = first.stage(0, 1);
+  if (!t.holds(frame != first.peek(0))) {
+    t.fail({.expected = "of a poisoned file no page is lent in place",
+            .found = "stage(0, 1) is the page itself",
+            .cause = "the write will be refused, and by then the stores are in the file",
+            .function = "Engine::page_in_place",
+            .evidence = machine.bench.calls()});
+  }
+  first.release(frame, 1);
 }
 
 }  // namespace
