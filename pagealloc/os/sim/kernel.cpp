@@ -250,7 +250,8 @@ int SimKernel::statx(int dirfd, const char* given, int flags, unsigned mask,
 
 namespace {
 
-/// FS_IOC_FIEMAP: what the file has blocks for, from the first byte asked for on (ioctl_fiemap(2)).
+/// FS_IOC_FIEMAP: what the file has blocks for, from the first byte asked for on
+/// (the kernel's Documentation/filesystems/fiemap.rst).
 int map_extents(const Inode& inode, void* argument) {
   fiemap request{};
   std::memcpy(&request, argument, sizeof request);
