@@ -77,7 +77,7 @@ def rows_of(results, simulated):
 
 
 def measure(program, lab, simulated, folder, untrusted):
-    """Runs the harness; its results.json as it is."""
+    """Runs the harness: (rows, name of the machine). Its results.json stays in the folder."""
     command = [str(program), "--quick", "--rounds", ROUNDS, "--filter", lab.bench,
                "--file-size", FILE_SIZE, "--out", str(folder)]
     if simulated:
@@ -94,11 +94,13 @@ def measure(program, lab, simulated, folder, untrusted):
                       + (f": {lines[-1]}" if lines else ""))
     results = labs.read_json(path)
     try:
-        if len(rows_of(results, simulated)) <= ROWS_MAX:
-            return results
+        rows = rows_of(results, simulated)
+        machine = SIMULATED if simulated else str(results["machine"]["cpu"])
     except (KeyError, TypeError, ValueError, AttributeError):
-        pass
-    raise Trouble("the measurement wrote results that nobody can read")
+        rows = []
+    if not 0 < len(rows) <= ROWS_MAX:
+        raise Trouble("the measurement wrote results that nobody can read")
+    return rows, machine
 
 
 def measure_own(command):
@@ -228,10 +230,8 @@ def bench(lab, options):
         scratch = pathlib.Path(folder) / "measured"
         scratch.mkdir()
         os.chmod(scratch, 0o777)
-        results = measure(program, lab, options.simulated, scratch, bool(options.submission))
+        rows, machine = measure(program, lab, options.simulated, scratch, bool(options.submission))
         shutil.copy2(scratch / "results.json", out / "results.json")
-    rows = rows_of(results, options.simulated)
-    machine = SIMULATED if options.simulated else results["machine"]["cpu"]
     if options.record:
         save_record(lab, rows, machine, options.simulated)
     reference, where = recorded(lab, options.simulated)
