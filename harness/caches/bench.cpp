@@ -27,6 +27,13 @@ std::uint64_t beside_bytes(std::uint32_t page_bytes) {
 constexpr std::uint64_t hit_passes = 32;
 constexpr std::uint64_t miss_passes = 4;
 
+/// Pages that are being read cannot be taken back. Of each stream that reads in order there may be
+/// two windows of them, and POSIX_FADV_SEQUENTIAL, which the map has no use for, doubles a window
+/// (mm/fadvise.c, mm/readahead.c). Who reads anywhere has said so, and nothing is read ahead.
+std::uint64_t most_under_way_bytes(System system, std::size_t streams, std::uint64_t ahead_bytes) {
+  return 2 * streams * ahead_bytes * (system == System::pread ? 2 : 1);
+}
+
 /// Why hits on such files cannot be told from misses: a file system may have no device, or none
 /// that the kernel counts for it. Empty: they can, in both ways of asking.
 std::string why_hits_are_unknown(const Scratch& file) {
@@ -82,17 +89,8 @@ Bench::Bench(const Files& files, const Extent& extent, Progress& progress)
       extent_(extent),
       progress_(progress),
       page_bytes_(static_cast<std::uint32_t>(file_.bytes() / file_.pages())),
+      ahead_bytes_(read_ahead_bytes(file_.path())),
       hits_reason_(why_hits_are_unknown(files.half)) {
-  // Pages that are being read cannot be taken back. Where they fill the memory a fault finds none,
-  // and the kernel ends the process: two windows of what it reads ahead have to fit.
-  const std::uint64_t ahead_bytes = read_ahead_bytes(file_.path());
-  if (2 * ahead_bytes > extent.budget_bytes) {
-    limit_reason_ = fmt::format(
-        "not available here: the kernel reads {} bytes ahead on this disk, too much for a page "
-        "cache of {} bytes",
-        ahead_bytes, extent.budget_bytes);
-    return;
-  }
   auto limit = MemoryLimit::make(extent.budget_bytes + beside_bytes(page_bytes_));
   if (limit) {
     limit_.emplace(std::move(*limit));
@@ -101,10 +99,20 @@ Bench::Bench(const Files& files, const Extent& extent, Progress& progress)
   }
 }
 
-std::string Bench::begin(System system, const Scratch& file) {
+std::string Bench::begin(System system, const Scratch& file, std::size_t streams) {
   if (auto cold = file.make_cold(); !cold) return cold.error();
   if (!uses_kernel_cache(system)) return {};
   if (!limit_) return limit_reason_;
+  // A control group for so little memory ends whoever finds none in it.
+  const std::uint64_t under_way_bytes =
+      std::min(file.bytes(), most_under_way_bytes(system, streams, ahead_bytes_));
+  if (under_way_bytes >= extent_.budget_bytes) {
+    return fmt::format(
+        "not available here: the kernel reads {} bytes ahead on this disk; of what {} in order "
+        "{} bytes may be under way, too much for a page cache of {} bytes",
+        ahead_bytes_, streams == 1 ? "one stream reads" : fmt::format("{} streams read", streams),
+        under_way_bytes, extent_.budget_bytes);
+  }
   auto entered = limit_->enter();
   return entered ? "" : "not available here: " + entered.error();
 }
@@ -150,7 +158,8 @@ std::string Bench::measure_row(Row& row, std::uint32_t round) {
     order.erase(middle, order.end());
   }
   const std::vector<std::vector<PageId>> each{each_of(fits ? pages : 0)};
-  if (std::string reason = begin(row.system, file); !reason.empty()) return reason;
+  const std::size_t streams = sequential ? row.threads : 0;
+  if (std::string reason = begin(row.system, file, streams); !reason.empty()) return reason;
   auto reader = Reader::open(file,
                              options_of(row.system, file, extent_.budget_bytes,
                                         sequential ? Access::sequential : Access::random),

@@ -80,8 +80,9 @@ class Bench {
   nlohmann::json states();
   nlohmann::json scan();
   std::expected<std::vector<double>, std::string> scan_line(const Options& options, System system);
-  /// Empty: the file is cold, and a kernel's cache has the budget. Else why that cannot be.
-  std::string begin(System system, const Scratch& file);
+  /// Empty: the file is cold, and a kernel's cache has the budget, with room for what is read ahead
+  /// of so many streams that read in order. Else why that cannot be.
+  std::string begin(System system, const Scratch& file, std::size_t streams);
   const Scratch& file_of(const Row& row) const;
   void end();
   void note(const std::string& reason);
@@ -96,7 +97,8 @@ class Bench {
   std::uint32_t page_bytes_;
   std::optional<MemoryLimit> limit_;
   std::string limit_reason_;
-  std::string hits_reason_;  // why hits cannot be told from misses; empty: they can
+  std::uint64_t ahead_bytes_;  // what the kernel reads ahead of a stream on this disk
+  std::string hits_reason_;    // why hits cannot be told from misses; empty: they can
   bool wrong_bytes_ = false;
 };
 

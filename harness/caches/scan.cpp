@@ -83,7 +83,8 @@ std::expected<Seen, std::string> see(Reader& reader, const Scratch& file,
 
 std::expected<Seen, std::string> Bench::measure_state(System system, const std::vector<PageId>& hot,
                                                       State state, std::uint32_t round) {
-  if (const std::string reason = begin(system, file_); !reason.empty()) {
+  const std::size_t streams = state == State::scan ? 1 : 0;
+  if (const std::string reason = begin(system, file_, streams); !reason.empty()) {
     return std::unexpected(reason);
   }
   auto reader = Reader::open(file_, options_of(system, file_, extent_.budget_bytes), 1);
@@ -133,8 +134,9 @@ constexpr std::size_t steps_around = 8;  // before the scan, and after it
 std::expected<std::vector<double>, std::string> Bench::scan_line(const Options& options,
                                                                  System system) {
   if (!hits_reason_.empty()) return std::unexpected(hits_reason_);
-  if (const std::string reason = begin(system, file_); !reason.empty())
+  if (const std::string reason = begin(system, file_, 1); !reason.empty()) {
     return std::unexpected(reason);
+  }
   auto reader = Reader::open(file_, options, 1);
   if (!reader) return std::unexpected(reader.error());
   auto scanner = reader->scanner();
