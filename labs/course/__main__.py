@@ -136,7 +136,7 @@ def add_for_teachers(add):
                          help="compare docs/grader-proof.md with what comes out, and write nothing")
 
     command = add("costs", run_costs, "what grading costs here, in seconds and memory",
-                  "examples:\n  ./lab costs --submissions 30     every lab: half an hour\n"
+                  "examples:\n  ./lab costs --submissions 30     every lab: ten minutes\n"
                   "  ./lab costs 01 --submissions 200")
     command.add_argument("lab", nargs="*", help="all labs if none is named")
     command.add_argument("--submissions", type=int, default=30, metavar="N",
