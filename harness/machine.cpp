@@ -128,10 +128,11 @@ nlohmann::json machine_facts(const std::string& directory) {
 }
 
 std::uint64_t read_ahead_bytes(const std::string& path) {
+  constexpr std::uint64_t unknown_bytes = 4U << 20;  // fs/btrfs/disk-io.c, open_ctree()
   struct stat status{};
-  if (stat(path.c_str(), &status) != 0) return 0;
+  if (stat(path.c_str(), &status) != 0) return unknown_bytes;
   const std::filesystem::path block = block_of(status.st_dev);
-  if (block.empty()) return 0;
+  if (block.empty()) return unknown_bytes;
   const std::string kilobytes = first_line((block / "queue" / "read_ahead_kb").string());
   return std::strtoull(kilobytes.c_str(), nullptr, 10) * 1024;
 }
