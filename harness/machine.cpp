@@ -134,6 +134,7 @@ std::uint64_t read_ahead_bytes(const std::string& path) {
   const std::filesystem::path block = block_of(status.st_dev);
   if (block.empty()) return unknown_bytes;
   const std::string kilobytes = first_line((block / "queue" / "read_ahead_kb").string());
+  if (kilobytes.empty()) return unknown_bytes;
   return std::strtoull(kilobytes.c_str(), nullptr, 10) * 1024;
 }
 

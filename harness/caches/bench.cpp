@@ -108,7 +108,7 @@ std::string Bench::begin(System system, const Scratch& file, std::size_t streams
       std::min(file.bytes(), most_under_way_bytes(system, streams, ahead_bytes_));
   if (under_way_bytes >= extent_.budget_bytes) {
     return fmt::format(
-        "not available here: the kernel reads {} bytes ahead on this disk; of what {} in order "
+        "not available here: the kernel may read {} bytes ahead on this disk; of what {} in order "
         "{} bytes may be under way, too much for a page cache of {} bytes",
         ahead_bytes_, streams == 1 ? "one stream reads" : fmt::format("{} streams read", streams),
         under_way_bytes, extent_.budget_bytes);
