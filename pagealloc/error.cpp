@@ -33,6 +33,8 @@ std::string_view name_of(Errc code) {
       return "io";
     case Errc::truncated:
       return "truncated";
+    case Errc::damaged:
+      return "damaged";
     case Errc::poisoned:
       return "poisoned";
   }

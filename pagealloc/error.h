@@ -25,6 +25,7 @@ enum class Errc : std::uint8_t {
   disk_full,      ///< no space left: nothing was changed, unless a punch has freed a part
   io,             ///< the system reported a failed read, write or sync
   truncated,      ///< somebody else made the file shorter than it was at open
+  damaged,        ///< bytes that are not what was written: a wrong checksum, another page's place
   poisoned,       ///< an earlier write or sync failed; no later one can be trusted
 };
 

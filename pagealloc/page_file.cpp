@@ -144,6 +144,15 @@ Result<void> write_page(PageFile& file, PageId page, std::span<const std::byte> 
   return result_of(file, op);
 }
 
+Result<void> write_run(PageFile& file, PageId page, std::span<std::byte> bytes) {
+  Op op{.verb = Verb::write,
+        .run = static_cast<std::uint32_t>(bytes.size() / file.geometry().page_bytes),
+        .page = page,
+        .frame = bytes.data()};
+  run_alone(file, op);
+  return result_of(file, op);
+}
+
 Result<void> sync(PageFile& file) {
   Op op{.verb = Verb::sync};
   run_alone(file, op);

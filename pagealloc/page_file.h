@@ -176,6 +176,9 @@ class [[nodiscard]] PageRef {
 /// Writes `bytes`, at most one page, zero-padded to a page. Not durable before sync().
 [[nodiscard]] Result<void> write_page(PageFile& file, PageId page,
                                       std::span<const std::byte> bytes);
+/// Writes whole pages straight from the caller's memory, aligned to geometry().align_bytes. Not
+/// durable before sync(). Precondition: bytes.size() is a multiple of the page size.
+[[nodiscard]] Result<void> write_run(PageFile& file, PageId page, std::span<std::byte> bytes);
 /// Returns when every write, punch and resize reaped before is durable.
 [[nodiscard]] Result<void> sync(PageFile& file);
 /// Gives the space of `run` pages back to the file system; they read as zeros afterwards.

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "harness/crash/objects.h"
 #include "harness/crash/two_handles.h"
 
 namespace pagealloc::crash {
@@ -177,11 +178,13 @@ constexpr std::array kinds = {
 
 constexpr StoreKind right{"two-page", "", "", 0, make<TwoPage>, TwoPage::contents};
 constexpr StoreKind right_on_two{"two-handles", "", "", 0, make<TwoHandles>, TwoPage::contents};
+constexpr StoreKind allocator{"allocator", "", "", 0, make<Objects>, Objects::contents, false, 512};
 
 }  // namespace
 
 const StoreKind& correct() { return right; }
 const StoreKind& correct_on_two_handles() { return right_on_two; }
+const StoreKind& correct_allocator() { return allocator; }
 std::span<const StoreKind> canaries() { return kinds; }
 
 }  // namespace pagealloc::crash

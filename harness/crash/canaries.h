@@ -10,6 +10,8 @@ namespace pagealloc::crash {
 /// The correct ones, which must survive: on one handle, and on two.
 const StoreKind& correct();
 const StoreKind& correct_on_two_handles();
+/// Of another kind: pages that are allocated and freed.
+const StoreKind& correct_allocator();
 std::span<const StoreKind> canaries();
 
 }  // namespace pagealloc::crash

@@ -6,6 +6,7 @@
 #include <array>
 #include <iterator>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "harness/crash/run.h"
@@ -17,6 +18,18 @@ namespace pagealloc::crash {
 using os::sim::Image;
 using os::sim::Machine;
 using os::sim::SimKernel;
+
+namespace {
+
+/// What is left of one history has about the same size everywhere.
+bool is_too_much(const std::vector<Left>& all) {
+  constexpr std::uint64_t bytes_max = 256U << 20;
+  if (all.empty()) return false;
+  const Left& last = all.back();
+  return all.size() * (last.image.bytes() + last.timeline.size()) > bytes_max;
+}
+
+}  // namespace
 
 Run::Run(const Experiment& experiment, std::uint64_t seed, Tally& tally, bool keeps_timeline)
     : experiment_(experiment),
@@ -31,7 +44,10 @@ std::optional<Failure> Run::all() {
   ++tally_.seeds;
   SimKernel kernel(machine_of(seed_, weather_, *experiment_.kind));
   Life life{.kernel = kernel};
+  first_ = &life;
   const auto wrong = live(life, experiment_.commits);
+  first_ = nullptr;
+  if (failed_) return failed_;
   // Where the disk fails the program stops, as it must. Elsewhere it has no reason to.
   const bool may_stop = weather_ == Weather::failing || weather_ == Weather::bad_medium;
   if (wrong && !may_stop) {
@@ -42,7 +58,7 @@ std::optional<Failure> Run::all() {
   }
   tally_.faults.write_backs += kernel.fault_log().write_backs;
   std::ranges::move(torn_, std::back_inserter(life.left));
-  return judge_all(std::move(life.left));
+  return judge_all(std::move(life.left), 0);
 }
 
 // --- A life -------------------------------------------------------------------------------------
@@ -81,11 +97,12 @@ std::optional<Wrong> Run::look_on(SimKernel& kernel, Store& store, Bounds bounds
 void Run::note(SimKernel& kernel, const char* what, std::uint64_t number) {
   const std::uint64_t now_ns = kernel.now_ns();
   kernel.trace().note({now_ns, now_ns, what, 0, number, 0, 0});
+  if (first_ != nullptr && &kernel == &first_->kernel) judge_some();
 }
 
 // --- What may be left ---------------------------------------------------------------------------
 
-void Run::keep(Life& life, Left left, std::span<const os::sim::Fate> fates) const {
+void Run::keep(Life& life, Left left, std::span<const os::sim::Fate> fates) {
   if (keeps_timeline_) {
     left.timeline = history(life, text_of(fates));
     if (weather_ == Weather::bad_medium) {
@@ -145,6 +162,8 @@ void Run::die(Life& life) {
 
 void Run::tear(Life& life) {
   life.kernel.enumerate_tears([&](const Image& image) {
+    const std::uint64_t one_in = experiment_.kind->torn_one_in;
+    if (one_in > 1 && !sample_.one_in(one_in)) return;
     const std::uint64_t hash = image.hash();
     if (!is_new(hash, life.bounds)) return;
     ++tally_.torn_words;
@@ -156,18 +175,25 @@ void Run::tear(Life& life) {
 
 // --- Judging it ---------------------------------------------------------------------------------
 
+void Run::judge_some() {
+  if (failed_ || !is_too_much(first_->left)) return;
+  auto all = std::exchange(first_->left, {});
+  std::ranges::move(std::exchange(torn_, {}), std::back_inserter(all));
+  failed_ = judge_all(std::move(all), 0);
+}
+
 /// First what the first life left, then what those after it did: the shorter history comes first.
-std::optional<Failure> Run::judge_all(std::vector<Left> all) {
-  for (unsigned depth = 0; !all.empty(); ++depth) {
-    std::vector<Left> later;
-    for (Left& left : all) {
-      auto failure = left.machine != nullptr ? judge_survivor(left) : judge(left, depth, later);
-      if (failure) return failure;
-      left = {};  // thousands of them have to be somewhere
-    }
-    all = std::move(later);
+/// Where they leave more than can be kept, they are not waited for.
+std::optional<Failure> Run::judge_all(std::vector<Left> all, unsigned depth) {
+  std::vector<Left> later;
+  for (Left& left : all) {
+    auto failure = left.machine != nullptr ? judge_survivor(left) : judge(left, depth, later);
+    if (failure) return failure;
+    left = {};  // thousands of them have to be somewhere
+    if (!is_too_much(later)) continue;
+    if (auto failed = judge_all(std::exchange(later, {}), depth + 1)) return failed;
   }
-  return {};
+  return later.empty() ? std::nullopt : judge_all(std::move(later), depth + 1);
 }
 
 Failure Run::failure(const Left& left, char oracle, const Wrong& wrong) const {

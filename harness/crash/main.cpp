@@ -34,7 +34,7 @@ struct Arguments {
 volatile std::sig_atomic_t interrupted = 0;
 
 const StoreKind* kind_of(const std::string& name) {
-  for (const StoreKind* kind : {&correct(), &correct_on_two_handles()}) {
+  for (const StoreKind* kind : {&correct(), &correct_on_two_handles(), &correct_allocator()}) {
     if (name == kind->name) return kind;
   }
   for (const StoreKind& kind : canaries()) {
@@ -154,7 +154,8 @@ int main(int argc, char** argv) {
   using namespace pagealloc::crash;
   Arguments arguments;
   std::vector<std::string> stores = {std::string(correct().name),
-                                     std::string(correct_on_two_handles().name)};
+                                     std::string(correct_on_two_handles().name),
+                                     std::string(correct_allocator().name)};
   std::vector<std::string> names;
   for (const StoreKind& kind : canaries()) stores.emplace_back(kind.name);
   for (const pagealloc::Way& way : pagealloc::ways()) names.emplace_back(way.name);

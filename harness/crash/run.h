@@ -69,12 +69,13 @@ class Run {
   void end(Life& life, std::unique_ptr<Store> store);
   /// look() on the store of this life's machine, opened as the experiment wants it.
   std::optional<Wrong> look_on(os::sim::SimKernel& kernel, Store& store, Bounds bounds) const;
-  /// Writes "commit 3" or "acknowledged 3" into the history.
-  static void note(os::sim::SimKernel& kernel, const char* what, std::uint64_t number);
+  /// Writes "commit 3" or "acknowledged 3" into the history. No call is under way then, so what has
+  /// become too much to keep is judged now.
+  void note(os::sim::SimKernel& kernel, const char* what, std::uint64_t number);
   /// Counts a medium; false when the same one was drawn before with as much acknowledged.
   bool is_new(std::uint64_t hash, const Bounds& bounds);
   /// Adds a medium to what is left of this life.
-  void keep(Life& life, Left left, std::span<const os::sim::Fate> fates) const;
+  void keep(Life& life, Left left, std::span<const os::sim::Fate> fates);
   /// At some moments the process dies as well, and of some writes every part arrives.
   void sometimes(Life& life);
   /// A medium that a cut leaves of a survivor, of which `shown` may be demanded.
@@ -86,7 +87,8 @@ class Run {
   bool is_first(const Life& life) const;
   void die(Life& life);
   void tear(Life& life);
-  std::optional<Failure> judge_all(std::vector<Left> all);
+  void judge_some();
+  std::optional<Failure> judge_all(std::vector<Left> all, unsigned depth);
 
   const Experiment& experiment_;
   std::uint64_t seed_;
@@ -95,7 +97,9 @@ class Run {
   Weather weather_;
   std::uint64_t silent_losses_;
   os::sim::Random sample_;
-  std::vector<Left> torn_;  // judged after the cuts, which need less to happen
+  std::vector<Left> torn_;              // judged after the cuts, which need less to happen
+  Life* first_ = nullptr;               // while it lives
+  std::optional<Failure> failed_ = {};  // of what was judged while it lived
 };
 
 }  // namespace pagealloc::crash

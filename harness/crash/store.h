@@ -40,6 +40,9 @@ struct StoreKind {
   std::vector<std::byte> (*contents)(std::uint64_t number);
   /// The mistake is below the store: nobody looks whether a write was short.
   bool takes_short_for_whole = false;
+  /// Of what a torn write may leave, one state in so many is looked at. A store that has many
+  /// writes under way leaves more than can be kept.
+  std::uint64_t torn_one_in = 1;
 };
 
 }  // namespace pagealloc::crash

@@ -67,6 +67,8 @@ Exit exit_of(Errc code) {
       return Exit::io;
     case Errc::disk_full:
       return Exit::disk_full;
+    case Errc::damaged:
+      return Exit::damaged;
   }
   return Exit::io;
 }

@@ -19,6 +19,7 @@ enum class Exit : int {
   not_available = 4,  ///< this machine, kernel or file system does not offer it
   io = 5,             ///< a read, write or sync failed, or the file was truncated underneath
   disk_full = 6,
+  damaged = 7,
 };
 
 /// The kernel that the command runs on; every call that a command makes goes through it.

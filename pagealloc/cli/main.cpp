@@ -39,7 +39,8 @@ constexpr const char* footer =
     "  3  cannot open the file: missing, no permission, read-only, exists already\n"
     "  4  not available here: this machine, kernel or file system does not offer it\n"
     "  5  input or output failed, or the file was truncated or failed while in use\n"
-    "  6  disk full";
+    "  6  disk full\n"
+    "  7  damaged: bytes that are not what was written";
 
 /// What CLI11 says is at times only half of it: an argument it did not know makes another one
 /// "required". One line, like every other error, and where to read more.

@@ -27,4 +27,10 @@ std::uint64_t Image::hash() const {
   return hash;
 }
 
+std::uint64_t Image::bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& [path, file] : files) sum += file.bytes.size();
+  return sum;
+}
+
 }  // namespace pagealloc::os::sim

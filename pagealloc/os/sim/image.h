@@ -31,6 +31,8 @@ struct Image {
   std::map<std::string, FileImage> files;  ///< by path
   /// Equal images have equal hashes; different ones all but surely not. Names count, too.
   std::uint64_t hash() const;
+  /// Of all files together.
+  std::uint64_t bytes() const;
 };
 
 }  // namespace pagealloc::os::sim

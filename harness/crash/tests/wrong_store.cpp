@@ -1,4 +1,5 @@
-// Is a cache with a mistake caught? usage: wrong_NAME PATCH, whose head says what must be found.
+// Is a cache or an allocator with a mistake caught? usage: wrong_NAME PATCH, whose head says what
+// must be found.
 #include <fmt/format.h>
 
 #include <map>
@@ -12,8 +13,19 @@
 namespace pagealloc::crash {
 namespace {
 
-bool caught(const Way& way, const std::map<std::string, std::string>& head) {
-  const StoreKind& store = correct_on_two_handles();
+using Head = std::map<std::string, std::string>;
+
+/// Handles of one file share its cache above all; an allocator has one handle.
+bool is_about_allocator(const Head& head) { return head.contains("store"); }
+
+bool matters(const Way& way, const Head& head) {
+  if (!is_about_allocator(head)) return way.options.cache.bytes != 0;
+  return way.name == way.options.impl;  // the four implementations, as they are
+}
+
+bool caught(const Way& way, const Head& head) {
+  const StoreKind& store =
+      is_about_allocator(head) ? correct_allocator() : correct_on_two_handles();
   const Experiment experiment{.kind = &store, .options = way.options};
   const std::uint64_t seeds_max = std::stoull(head.at("seeds"));
   Tally tally;
@@ -41,7 +53,7 @@ int main(int argc, char** argv) {
   const auto head = pagealloc::head_of_patch(argv[1]);
   bool all = true;
   for (const pagealloc::Way& way : pagealloc::ways()) {
-    if (way.options.cache.bytes != 0) all = caught(way, head) && all;
+    if (matters(way, head)) all = caught(way, head) && all;
   }
   return all ? 0 : 1;
 }
