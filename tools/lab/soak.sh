@@ -68,6 +68,7 @@ cmd_soak() {
   ((some > 0)) || ways=("${all[@]}")
   for way in "${ways[@]}"; do
     echo "two-page $way"
+    echo "allocator $way"
     [[ $way != *_cached ]] || echo "two-handles $way"  # who shares a cache
   done >"$out/runs"
   # shellcheck disable=SC2016  # the inner shell's

@@ -59,8 +59,8 @@ void expect_faults(const Tally& tally, const Options& options) {
 }
 
 void survives(const StoreKind& kind, const Way& way, std::uint64_t states, std::uint64_t seeds,
-              Tally& tally) {
-  const Experiment experiment{.kind = &kind, .options = way.options};
+              Tally& tally, std::uint64_t commits = Experiment{}.commits) {
+  const Experiment experiment{.kind = &kind, .options = way.options, .commits = commits};
   while (tally.distinct.size() < states || tally.seeds < seeds) {
     const auto failure = run_seed(experiment, tally.seeds + 1, tally);
     ASSERT_FALSE(failure) << text_of(shortest(experiment, *failure), kind, way.name);
@@ -82,6 +82,13 @@ TEST_P(OnEveryWay, the_two_page_protocol_survives_on_two_handles) {
   const bool cached = GetParam().options.cache.bytes != 0;
   survives(correct_on_two_handles(), GetParam(), cached ? states_wanted : states_wanted / 10,
            seeds_wanted / 5, tally);
+}
+
+/// A commit of it is some thirty writes, so a seed is worth many states; in the fourth it has given
+/// pages back.
+TEST_P(OnEveryWay, an_allocator_survives) {
+  Tally tally;
+  survives(correct_allocator(), GetParam(), states_wanted / 20, 1, tally, counts_faults ? 4 : 1);
 }
 
 /// Written through, a write is durable when it is reaped, and torn until then.
