@@ -9,6 +9,7 @@ cmake|cmake|3.25|build
 ninja-build|command|ninja|build
 pkg-config|command|pkg-config|build
 libisal-dev|header|isa-l/crc.h|build
+liblmdb-dev|header|lmdb.h|build
 liburing-dev|header|liburing.h|build
 libcli11-dev|header|CLI/CLI.hpp|build
 libfmt-dev|header|fmt/format.h|build
