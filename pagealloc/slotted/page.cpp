@@ -15,7 +15,7 @@ constexpr std::uint32_t no_record = 0;  // as an offset
 // --- Reading ------------------------------------------------------------------------------------
 
 std::expected<PageView, page::Damage> PageView::open(std::span<const std::byte> bytes) {
-  // LAB:BEGIN 3 PageView::open(bytes)
+  // LAB:BEGIN 8 PageView::open(bytes)
   const PageView page(bytes);
   const Directory& directory = page.directory();
   if (auto wrong = directory.wrong_numbers()) return std::unexpected(std::move(*wrong));
@@ -55,7 +55,7 @@ std::expected<PageView, page::Damage> PageView::open(std::span<const std::byte> 
 }
 
 std::optional<Record> PageView::get(SlotId slot) const noexcept {
-  // LAB:BEGIN 4 PageView::get(slot)
+  // LAB:BEGIN 3 PageView::get(slot)
   if (slot >= directory_.slots()) return {};
   const std::uint32_t offset = directory_.offset_of(slot);
   const std::uint32_t length = directory_.length_of(slot);
@@ -79,7 +79,7 @@ std::expected<Page, page::Damage> Page::open(std::span<std::byte> bytes) {
 }
 
 std::optional<SlotId> Page::insert(const Record& record) noexcept {
-  // LAB:BEGIN 5 Page::insert(record)
+  // LAB:BEGIN 3 Page::insert(record)
   const auto erased = erased_slot();
   const std::uint32_t needed_bytes =
       static_cast<std::uint32_t>(record.bytes.size()) + (erased ? 0 : slot_bytes);
@@ -96,7 +96,7 @@ std::optional<SlotId> Page::insert(const Record& record) noexcept {
 }
 
 std::optional<SlotId> Page::erased_slot() const noexcept {
-  // LAB:BEGIN 6 Page::erased_slot()
+  // LAB:BEGIN 3 Page::erased_slot()
   if (cursors_ > 0 || records() == slots()) return {};
   std::uint32_t slot = 0;
   while (mutable_.offset_of(slot) != no_record) ++slot;
@@ -105,7 +105,7 @@ std::optional<SlotId> Page::erased_slot() const noexcept {
 }
 
 void Page::place(std::uint32_t slot, const Record& record) noexcept {
-  // LAB:BEGIN 7 Page::place(slot, record)
+  // LAB:BEGIN 3 Page::place(slot, record)
   const auto bytes = static_cast<std::uint32_t>(record.bytes.size());
   if (bytes == 0) return mutable_.set_slot(slot, slots_begin, 0);
   const std::uint32_t offset = mutable_.heap_begin() - bytes;
@@ -116,7 +116,7 @@ void Page::place(std::uint32_t slot, const Record& record) noexcept {
 }
 
 bool Page::erase(SlotId slot) noexcept {
-  // LAB:BEGIN 8 Page::erase(slot)
+  // LAB:BEGIN 4 Page::erase(slot)
   const auto old = get(slot);
   if (!old) return false;
   mutable_.set_fragment_bytes(mutable_.fragment_bytes() +
@@ -129,7 +129,7 @@ bool Page::erase(SlotId slot) noexcept {
 }
 
 void Page::drop_last_slots() noexcept {
-  // LAB:BEGIN 9 Page::drop_last_slots()
+  // LAB:BEGIN 4 Page::drop_last_slots()
   if (cursors_ > 0) return;
   std::uint32_t slots = mutable_.slots();
   while (slots > 0 && mutable_.offset_of(slots - 1) == no_record) --slots;
@@ -138,7 +138,7 @@ void Page::drop_last_slots() noexcept {
 }
 
 void Page::compact() noexcept {
-  // LAB:BEGIN 10 Page::compact()
+  // LAB:BEGIN 5 Page::compact()
   const Scratch before(mutable_);
   mutable_.set_heap_bytes(0);
   mutable_.set_fragment_bytes(0);
@@ -152,7 +152,7 @@ void Page::compact() noexcept {
 }
 
 bool Page::update(SlotId slot, const Record& record) noexcept {
-  // LAB:BEGIN 11 Page::update(slot, record)
+  // LAB:BEGIN 6 Page::update(slot, record)
   const auto old = get(slot);
   if (!old) return false;
   const auto old_bytes = static_cast<std::uint32_t>(old->bytes.size());
@@ -175,7 +175,7 @@ bool Page::update(SlotId slot, const Record& record) noexcept {
 }
 
 std::optional<std::uint32_t> Page::room() const noexcept {
-  // LAB:BEGIN 12 Page::room()
+  // LAB:BEGIN 7 Page::room()
   const std::uint32_t slot = erased_slot() ? 0 : slot_bytes;
   if (mutable_.free_bytes() < slot) return {};
   return mutable_.free_bytes() - slot;
@@ -183,7 +183,7 @@ std::optional<std::uint32_t> Page::room() const noexcept {
 }
 
 std::optional<std::pair<SlotId, Record>> Page::Cursor::next() noexcept {
-  // LAB:BEGIN 13 Page::Cursor::next()
+  // LAB:BEGIN 7 Page::Cursor::next()
   while (next_ < page_.slots()) {
     const auto slot = static_cast<SlotId>(next_++);
     if (const auto record = page_.get(slot)) return std::pair(slot, *record);
