@@ -64,12 +64,16 @@ Result<PageId> Allocator::take(std::uint32_t run) {
     if (auto grown = grow(run); !grown) return std::unexpected(grown.error());
     page = map_.find(run);
   }
-  if (auto filled = fill_punched(*page, run); !filled) return std::unexpected(filled.error());
-  map_.take(*page, run);
-  touch(*page, run);
-  fresh_.insert(*page);
+  return take_at(*page, run);
+}
+
+Result<PageId> Allocator::take_at(PageId page, std::uint32_t run) {
+  if (auto filled = fill_punched(page, run); !filled) return std::unexpected(filled.error());
+  map_.take(page, run);
+  touch(page, run);
+  fresh_.insert(page);
   used_pages_ += run;
-  return *page;
+  return page;
 }
 
 Result<void> Allocator::grow(std::uint64_t more) {
@@ -180,7 +184,8 @@ Result<void> Allocator::commit() {
 /// The map's pages move, which changes the map. It ends: each of them moves once in a commit.
 Result<void> Allocator::give_homes() {
   while (tree_.needs_home()) {
-    const auto home = take(1);
+    const auto idle = map_.find_with_blocks();
+    const auto home = idle ? take_at(*idle, 1) : take(1);
     if (!home) return std::unexpected(home.error());
     if (const auto before = tree_.move(*home)) release(*before);
   }

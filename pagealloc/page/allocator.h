@@ -102,6 +102,7 @@ class Allocator {
   Result<void> check_map() const;
 
   Result<PageId> take(std::uint32_t run);
+  Result<PageId> take_at(PageId page, std::uint32_t run);
   Result<void> grow(std::uint64_t more);
   std::uint64_t idle_pages() const noexcept;
   Result<void> fill_punched(PageId page, std::uint32_t run);

@@ -120,6 +120,10 @@ Result<void> Allocator::find_superblock() {
   }
   if (!best) return std::unexpected(explain(std::move(errors), second_pair_is_blank));
   last_ = *best;
+  // Beside a copy that is whole, whatever is no superblock is one that has gone bad.
+  for (Error& error : errors) {
+    if (error.code != Errc::io) error.code = Errc::damaged;
+  }
   damaged_ = std::move(errors);
   return file_->geometry().read_only ? Result<void>{} : mend_superblocks(whole);
 }

@@ -74,6 +74,17 @@ std::optional<PageId> FreeMap::find(std::uint32_t run) noexcept {
   return {};
 }
 
+std::optional<PageId> FreeMap::find_with_blocks() noexcept {
+  constexpr std::uint64_t far = 65536;
+  const auto lowest = find(1);
+  if (!lowest) return {};
+  const PageId end = std::min(pages_, *lowest + far);
+  for (PageId page = *lowest; page < end; ++page) {
+    if (at(page) == State::free && !is_busy(page)) return page;
+  }
+  return lowest;
+}
+
 void FreeMap::take(PageId page, std::uint32_t run) noexcept {
   for (std::uint32_t i = 0; i < run; ++i) {
     assert(page + i < pages_ && !is_busy(page + i));

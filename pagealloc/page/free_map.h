@@ -38,6 +38,9 @@ class FreeMap {
 
   /// The lowest run of so many pages that are free and not held.
   std::optional<PageId> find(std::uint32_t run) noexcept;
+  /// A low page that is free, not held and not punched, so that nothing has to be written before
+  /// it can be used; a punched one if there are only those for far.
+  std::optional<PageId> find_with_blocks() noexcept;
   /// Precondition: free, and not held.
   void take(PageId page, std::uint32_t run) noexcept;
   /// Frees the run that begins here and returns its length. When `held`, it is free and still not

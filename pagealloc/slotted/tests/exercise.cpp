@@ -1,0 +1,110 @@
+#include "pagealloc/slotted/tests/exercise.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include "pagealloc/slotted/drawing.h"
+#include "pagealloc/slotted/node.h"
+#include "pagealloc/slotted/page.h"
+
+namespace pagealloc::slotted {
+
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+void demand(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "does not hold: %s\n", what);
+  std::abort();
+}
+
+/// Seen as if it had been checked: reads what it can, and nothing outside.
+std::size_t look_without_checking(Bytes bytes) {
+  const NodeView node = NodeView::trust(bytes);
+  std::size_t sum = node.lower_bound(bytes.first(20)) + node.find(bytes.last(3)).value_or(0);
+  for (std::uint32_t slot = 0; slot < node.slots(); ++slot) {
+    sum += node.key(slot).size() + node.value(slot).bytes.size();
+  }
+  const Layout layout = layout_of(bytes, 1, static_cast<std::uint32_t>(bytes.size()));
+  std::uint64_t at = 0;
+  for (const Area& area : layout.areas) {
+    demand(area.offset_bytes == at && area.bytes > 0, "areas cover the page, none twice");
+    at += area.bytes;
+  }
+  demand(at == bytes.size(), "areas end where the page ends");
+  return sum;
+}
+
+void change(Page& page, Bytes some) {
+  const Record small{some.first(1), false};
+  const std::uint32_t slots = page.slots();
+  for (std::uint32_t slot = 0; slot < slots; slot += 1 + slots / 16) {
+    const auto id = static_cast<SlotId>(slot);
+    const auto before = page.get(id);
+    demand(page.update(id, small) == before.has_value() || (before && before->bytes.empty()),
+           "a record of one byte takes the place of another");
+    if (slot % 3 == 0) demand(page.erase(id) == before.has_value(), "what is there can be erased");
+  }
+  while (page.insert({some, false})) {
+  }
+  page.compact();
+  demand(page.room().value_or(0) < some.size(), "what did not fit still does not");
+}
+
+void change(Node& node, Bytes some) {
+  for (std::uint32_t i = 0; i < node.slots() && i < 16; ++i) {
+    (void)node.update(i, {some, false});
+    if (i % 3 == 0) node.erase(i);
+  }
+  for (std::size_t i = 0; i < 16; ++i) (void)node.insert(some.subspan(i, 8), {some, false});
+  node.compact();
+}
+
+}  // namespace
+
+bool exercise(std::span<std::byte> bytes) {
+  (void)look_without_checking(bytes);
+  const std::vector<std::byte> some(bytes.begin(), bytes.begin() + 40);
+  std::vector<std::byte> copy(bytes.begin(), bytes.end());
+  auto page = Page::open(copy);
+  if (page) {
+    change(*page, some);
+    demand(PageView::open(copy).has_value(), "a page that was changed is whole");
+  }
+  copy.assign(bytes.begin(), bytes.end());
+  auto node = Node::open(copy);
+  if (node) {
+    for (std::uint32_t slot = 0; slot < node->slots(); ++slot) {
+      const SplitKey key = node->key(slot);
+      std::vector<std::byte> whole(key.prefix.begin(), key.prefix.end());
+      whole.insert(whole.end(), key.suffix.begin(), key.suffix.end());
+      demand(node->find(whole) == slot, "each key is found at its slot");
+    }
+    change(*node, some);
+    demand(NodeView::open(copy).has_value(), "a node that was changed is whole");
+  }
+  return page.has_value() || node.has_value();
+}
+
+void fill(std::span<std::byte> bytes, Random& random) {
+  std::vector<std::byte> record(bytes.size() / 4);
+  for (std::byte& byte : record) byte = static_cast<std::byte>(random.next());
+  const auto some = [&] { return Bytes(record).first(random.below(record.size())); };
+  const std::uint64_t count = 1 + random.below(20);
+  if (random.one_in(2)) {
+    Page page = Page::make(bytes);
+    for (std::uint64_t i = 0; i < count; ++i) (void)page.insert({some(), false});
+    (void)page.erase(static_cast<SlotId>(random.below(count)));
+  } else {
+    Node node = Node::make(bytes);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      (void)node.insert(Bytes(record).subspan(random.below(record.size() - 9), random.below(9)),
+                        {some(), false});
+    }
+    if (node.slots() > 1) node.erase(0);
+  }
+}
+
+}  // namespace pagealloc::slotted

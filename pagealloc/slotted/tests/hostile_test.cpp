@@ -1,0 +1,51 @@
+// Any bytes whatsoever: an answer, and never a step outside of the page. The same is fuzzed for
+// longer (slotted/fuzz).
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "pagealloc/page/field.h"
+#include "pagealloc/random.h"
+#include "pagealloc/slotted/tests/exercise.h"
+
+namespace pagealloc::slotted {
+namespace {
+
+/// At the end of its memory, so that a sanitizer sees the first byte behind it.
+std::vector<std::byte> page_of(Random& random, std::uint32_t page_bytes) {
+  std::vector<std::byte> bytes(page_bytes);
+  switch (random.below(4)) {
+    case 0:  // noise
+      for (std::byte& byte : bytes) byte = static_cast<std::byte>(random.next());
+      break;
+    case 1:  // numbers that may be true, and noise behind them
+      for (std::byte& byte : bytes) byte = static_cast<std::byte>(random.next());
+      for (std::size_t at = 32; at < 40; at += 2) {
+        page::store(bytes.data() + at, static_cast<std::uint16_t>(random.below(64)));
+      }
+      break;
+    default:  // a page that is whole, and a few bytes that are not
+      fill(bytes, random);
+      for (std::uint64_t i = random.below(4); i > 0; --i) {
+        const std::size_t at = random.one_in(2) ? 32 + random.below(60) : random.below(page_bytes);
+        bytes[at] = static_cast<std::byte>(random.next());
+      }
+  }
+  return bytes;
+}
+
+TEST(Hostile, any_bytes_get_an_answer) {
+  unsigned refused = 0;
+  unsigned taken = 0;
+  for (std::uint64_t seed = 1; seed <= 20'000; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    auto bytes = page_of(random, 512U << random.below(8));
+    (exercise(bytes) ? taken : refused) += 1;
+  }
+  EXPECT_GT(refused, 1000U);
+  EXPECT_GT(taken, 1000U);
+}
+
+}  // namespace
+}  // namespace pagealloc::slotted

@@ -1,0 +1,190 @@
+// Every byte of a small file, and every page at every other one's place: what is not what was
+// written is found, by all who read it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "pagealloc/slotted/tests/structured.h"
+
+namespace pagealloc::slotted {
+namespace {
+
+/// The pages in use, and those that are punched, each with the first page of its run.
+std::vector<std::pair<PageId, PageId>> live_pages(Structured& structured) {
+  const auto file = structured.open(true);
+  const auto allocator = page::Allocator::open(*file);
+  std::vector<std::pair<PageId, PageId>> pages;
+  PageId first = 0;
+  for (PageId page = 0; page < allocator->pages(); ++page) {
+    const page::State state = allocator->state(page);
+    if (state == page::State::free) continue;
+    if (state != page::State::inside) first = page;
+    pages.emplace_back(page, first);
+  }
+  return pages;
+}
+
+bool names(const std::vector<Error>& violations, PageId page) {
+  return std::ranges::any_of(violations, [page](const Error& error) {
+    return error.page == page && error.code == Errc::damaged;
+  });
+}
+
+TEST(Verify, finds_nothing_in_a_file_that_is_whole) {
+  for (const char* impl : {"pread", "mmap", "direct", "uring"}) {
+    Structured structured(4096, impl);
+    for (const Error& error : structured.violations()) ADD_FAILURE() << error.text();
+  }
+}
+
+TEST(Verify, counts_what_there_is) {
+  Structured structured;
+  const auto file = structured.open(true);
+  const auto allocator = page::Allocator::open(*file);
+  const auto verified = verify(*allocator, {});
+  ASSERT_TRUE(verified);
+  const Found& found = verified->found;
+  EXPECT_EQ(found.by_type[1], 4U) << "superblocks";
+  EXPECT_EQ(found.by_type[2], 1U) << "of the free map";
+  EXPECT_EQ(found.by_type[3], 1U) << "slotted";
+  EXPECT_EQ(found.by_type[4], 1U) << "nodes";
+  EXPECT_EQ(found.by_type[5], 4U) << "a record of 3 pages and its header";
+  EXPECT_EQ(found.punched, 2U);
+  EXPECT_EQ(found.damaged, 0U);
+  EXPECT_EQ(found.free, found.pages - 13);
+}
+
+TEST(Verify, finds_every_byte_that_changes) {
+  Structured structured;
+  for (const auto& [page, first] : live_pages(structured)) {
+    const auto whole = structured.read(page);
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+      auto changed = whole;
+      changed[at] ^= std::byte{1} << at % 8;
+      structured.overwrite(page, changed);
+      ASSERT_TRUE(names(structured.violations(), first)) << "byte " << at << " of page " << page;
+    }
+    structured.overwrite(page, whole);
+  }
+  EXPECT_TRUE(structured.violations().empty());
+}
+
+TEST(Verify, finds_every_page_at_anothers_place) {
+  Structured structured;
+  const auto pages = live_pages(structured);
+  for (const auto& [page, first] : pages) {
+    const auto whole = structured.read(page);
+    for (const auto& [other, ignored] : pages) {
+      const auto bytes = structured.read(other);
+      if (bytes == whole) continue;  // two blank ones
+      structured.overwrite(page, bytes);
+      ASSERT_TRUE(names(structured.violations(), first)) << other << " at the place of " << page;
+    }
+    structured.overwrite(page, whole);
+  }
+  EXPECT_TRUE(structured.violations().empty());
+}
+
+/// The same damage, met by who reads the page and not by verify.
+TEST(Reading, tells_every_byte_that_changes) {
+  Structured structured;
+  const auto is_told = [&](PageId page) {
+    const auto file = structured.open(true);
+    const auto allocator = page::Allocator::open(*file);
+    if (!allocator) return allocator.error().code == Errc::damaged;
+    if (page < page::superblocks) return !allocator->damaged().empty();
+    if (page == structured.slotted_) return !page::read(*file, page, page::Type::slotted);
+    if (page == structured.node_) return !page::read(*file, page, page::Type::node);
+    return !read_overflow(*file, {structured.overflow_, 3 * 512});
+  };
+  for (const auto& [page, first] : live_pages(structured)) {
+    if (first >= structured.punched_ && first < structured.punched_ + 2) continue;
+    ASSERT_FALSE(is_told(page)) << "page " << page << " is whole";
+    const auto whole = structured.read(page);
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+      auto changed = whole;
+      changed[at] ^= std::byte{0x80} >> at % 8;
+      structured.overwrite(page, changed);
+      ASSERT_TRUE(is_told(page)) << "byte " << at << " of page " << page;
+    }
+    structured.overwrite(page, whole);
+  }
+}
+
+// --- What has a good checksum and is wrong
+// --------------------------------------------------------
+
+std::string only_violation(Structured& structured) {
+  const auto all = structured.violations();
+  std::string text;
+  for (const Error& error : all) text += error.text() + "\n";
+  return text;
+}
+
+TEST(Verify, finds_what_another_program_wrote_wrongly) {
+  Structured structured;
+  auto bytes = structured.read(structured.slotted_);
+  bytes[36] = std::byte{9};
+  structured.overwrite_sealed(structured.slotted_, bytes);
+  EXPECT_NE(only_violation(structured).find("9 of fragments"), std::string::npos)
+      << only_violation(structured);
+}
+
+TEST(Verify, finds_references_that_lead_nowhere) {
+  Structured structured;
+  auto bytes = structured.read(structured.slotted_);
+  auto page = Page::open(bytes);
+  ASSERT_TRUE(page);
+  const ReferenceBytes nowhere = encode({structured.node_, 1536});
+  ASSERT_TRUE(page->update(4, {nowhere, true}));
+  structured.overwrite_sealed(structured.slotted_, bytes);
+  const std::string found = only_violation(structured);
+  EXPECT_NE(found.find("slot 4 refers to page 10, where no record is"), std::string::npos) << found;
+  EXPECT_NE(found.find("in use, and no record refers to it"), std::string::npos) << found;
+}
+
+TEST(Verify, finds_a_record_that_two_refer_to) {
+  Structured structured;
+  auto bytes = structured.read(structured.slotted_);
+  auto page = Page::open(bytes);
+  ASSERT_TRUE(page);
+  const ReferenceBytes same = encode({structured.overflow_, 1536});
+  ASSERT_TRUE(page->insert({same, true}));
+  structured.overwrite_sealed(structured.slotted_, bytes);
+  EXPECT_NE(only_violation(structured).find("2 records refer to it"), std::string::npos);
+}
+
+TEST(Verify, finds_pages_of_transactions_that_never_were) {
+  Structured structured;
+  auto bytes = structured.read(structured.node_);
+  page::store(bytes.data() + 16, std::uint64_t{99});
+  structured.overwrite_sealed(structured.node_, bytes);
+  EXPECT_NE(only_violation(structured).find("of transaction 99, where 3 was the last commit"),
+            std::string::npos)
+      << only_violation(structured);
+}
+
+TEST(Overflow, comes_back_as_it_was) {
+  Structured structured;
+  const auto file = structured.open(false);
+  auto allocator = page::Allocator::open(*file);
+  ASSERT_TRUE(allocator);
+  // On both sides of whole pages, and more than there are frames.
+  for (const std::size_t bytes : {0U, 1U, 471U, 472U, 473U, 984U, 985U, 20'000U}) {
+    std::vector<std::byte> record(bytes);
+    for (std::size_t i = 0; i < bytes; ++i) record[i] = static_cast<std::byte>(i * 7);
+    const auto reference = write_overflow(*allocator, record);
+    ASSERT_TRUE(reference) << reference.error().text();
+    EXPECT_EQ(allocator->run_of(reference->page), (40 + bytes + 511) / 512);
+    const auto back = read_overflow(*file, *reference);
+    ASSERT_TRUE(back) << back.error().text();
+    EXPECT_EQ(*back, record);
+    const auto other = read_overflow(*file, {reference->page, bytes + 1});
+    EXPECT_FALSE(other) << "a record of another length";
+  }
+  EXPECT_EQ(read_overflow(*file, {1'000'000, 5}).error().code, Errc::damaged);
+  EXPECT_EQ(read_overflow(*file, {UINT64_MAX, UINT64_MAX}).error().code, Errc::damaged);
+}
+
+}  // namespace
+}  // namespace pagealloc::slotted
