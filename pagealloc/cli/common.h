@@ -66,6 +66,13 @@ void add_stat(CLI::App& app, Exit& exit);
 void add_punch(CLI::App& app, Exit& exit);
 void add_write_direct(CLI::App& app, Exit& exit);
 void add_cache_trace(CLI::App& app, Exit& exit);
+void add_format(CLI::App& app, Exit& exit);
+void add_load(CLI::App& app, Exit& exit);
+void add_inspect(CLI::App& app, Exit& exit);
+void add_map(CLI::App& app, Exit& exit);
+void add_verify(CLI::App& app, Exit& exit);
+void add_free(CLI::App& app, Exit& exit);
+void add_compact(CLI::App& app, Exit& exit);
 
 // --- Standard streams ---------------------------------------------------------------------------
 

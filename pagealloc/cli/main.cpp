@@ -72,7 +72,8 @@ Exit run(int argc, char** argv) {
   add_kernel(app);
   Exit exit = Exit::ok;
   for (const auto add : {add_create, add_write, add_read, add_hexdump, add_stat, add_punch,
-                         add_write_direct, add_cache_trace}) {
+                         add_write_direct, add_cache_trace, add_format, add_load, add_inspect,
+                         add_map, add_verify, add_free, add_compact}) {
     add(app, exit);
   }
   try {

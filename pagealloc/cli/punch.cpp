@@ -4,8 +4,9 @@
 #include <linux/fs.h>
 
 #include <algorithm>
+#include <functional>
 
-#include "pagealloc/cli/common.h"
+#include "pagealloc/cli/structured.h"
 
 namespace pagealloc::cli {
 
@@ -104,23 +105,40 @@ std::string report(const Args& args, const Sizes& before, const Sizes& after,
   return out;
 }
 
-Result<void> punch(const Args& args) {
-  const auto options = options_of(args.file);
-  if (!options) return std::unexpected(options.error());
-  auto file = pagealloc::open(args.file.path, *options);
-  if (!file) return std::unexpected(file.error());
-  if (auto good = check_range(args, **file); !good) return good;
+/// Punches, measures before and after, and tells.
+Result<void> punch_and_tell(const Args& args, PageFile& file,
+                            const std::function<Result<void>()>& carry_out) {
+  if (auto good = check_range(args, file); !good) return good;
   const auto descriptor = Descriptor::open(args.file.path, O_RDONLY | O_NONBLOCK);
   if (!descriptor) return std::unexpected(descriptor.error());
-
-  const auto before = measure(**file, *descriptor);
+  const auto before = measure(file, *descriptor);
   if (!before) return std::unexpected(before.error());
   const bool was_hole = is_hole(args, *descriptor, *before);
-  if (auto punched = punch_all(**file, args); !punched) return punched;
-  const auto after = measure(**file, *descriptor);
+  if (auto punched = carry_out(); !punched) return punched;
+  const auto after = measure(file, *descriptor);
   if (!after) return std::unexpected(after.error());
   return print(report(args, *before, *after,
                       why_nothing_was_freed(args, was_hole, descriptor->block_bytes())));
+}
+
+/// Of a structured file free pages only, and its map says so afterwards.
+Result<void> punch_structured(Args args, std::uint32_t page_bytes) {
+  args.file.page_bytes = page_bytes;
+  auto opened = open_structured(args.file, false);
+  if (!opened) return std::unexpected(opened.error());
+  return punch_and_tell(args, *opened->file,
+                        [&] { return opened->allocator.punch(args.page, args.count); });
+}
+
+Result<void> punch(const Args& args) {
+  const auto options = options_of(args.file);
+  if (!options) return std::unexpected(options.error());
+  if (const auto page_bytes = find_page_bytes(args.file)) {
+    return punch_structured(args, *page_bytes);
+  }
+  auto file = pagealloc::open(args.file.path, *options);
+  if (!file) return std::unexpected(file.error());
+  return punch_and_tell(args, **file, [&] { return punch_all(**file, args); });
 }
 
 void add_options(CLI::App& command, Args& args) {
@@ -135,6 +153,7 @@ void add_options(CLI::App& command, Args& args) {
 void add_punch(CLI::App& app, Exit& exit) {
   add_command<Args>(app, exit, "punch",
                     "Give the space of pages back to the file system; they read as zeros",
+                    "Of a structured file (pagealloc format) free pages only.\n"
                     "Examples:\n"
                     "  pagealloc punch x.pa 5\n"
                     "  pagealloc punch x.pa 16 32 --impl uring",

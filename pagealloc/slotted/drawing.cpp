@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 #include "pagealloc/slotted/node.h"
@@ -16,19 +15,24 @@ namespace {
 using Bytes = std::span<const std::byte>;
 
 constexpr std::size_t row_characters = 64;
-constexpr std::string_view letters = "HNsx.rR-Pmec0";
+constexpr std::string_view letters = "HNsx.ro-Pmec0";
 static_assert(letters.size() == kinds);
+constexpr char other_record = 'R';
 
-/// What most of these bytes are.
+/// What most of these bytes are. Every second record has another letter, so that one can be told
+/// from the next.
 char most_of(const std::vector<Area>& areas, std::uint64_t begin, std::uint64_t end) {
-  std::array<std::uint64_t, kinds> bytes{};
+  const Area* most = &areas.front();
+  std::uint64_t most_bytes = 0;
   for (const Area& area : areas) {
     const std::uint64_t from = std::max(begin, area.offset_bytes);
     const std::uint64_t to = std::min(end, area.offset_bytes + area.bytes);
-    if (to > from) bytes[static_cast<std::size_t>(area.kind)] += to - from;
+    if (to <= from || to - from <= most_bytes) continue;
+    most_bytes = to - from;
+    most = &area;
   }
-  const auto most = std::ranges::max_element(bytes) - bytes.begin();
-  return letters[static_cast<std::size_t>(most)];
+  if (most->kind == Kind::record && (most - areas.data()) % 2 == 1) return other_record;
+  return letters[static_cast<std::size_t>(most->kind)];
 }
 
 std::string printable(Bytes bytes, std::size_t most) {
@@ -101,7 +105,10 @@ std::vector<std::string> draw(const Layout& layout) {
     const bool there =
         std::ranges::find(layout.areas, static_cast<Kind>(kind), &Area::kind) != layout.areas.end();
     if (!there) continue;
-    legend += fmt::format("{}{} {}", legend.empty() ? "" : ", ", letters[kind],
+    legend += fmt::format("{}{} {}", legend.empty() ? "" : ", ",
+                          kind == static_cast<std::size_t>(Kind::record)
+                              ? fmt::format("{} and {}", letters[kind], other_record)
+                              : std::string(1, letters[kind]),
                           name_of(static_cast<Kind>(kind)));
   }
   lines.push_back(

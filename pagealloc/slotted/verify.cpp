@@ -16,12 +16,29 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
+/// Precondition: a type that wrong_content() knows.
+Condition condition_of(page::Type type) {
+  switch (type) {
+    case page::Type::superblock:
+      return Condition::superblock;
+    case page::Type::map:
+      return Condition::map;
+    case page::Type::slotted:
+      return Condition::slotted;
+    case page::Type::node:
+      return Condition::node;
+    case page::Type::overflow:
+      return Condition::overflow;
+    case page::Type::blank:
+      break;
+  }
+  return Condition::damaged;
+}
+
 class Walk {
  public:
   Walk(const page::Allocator& allocator, const Witness& witness)
-      : allocator_(allocator), file_(allocator.file()), witness_(witness) {
-    verified_.found.pages = allocator.pages();
-  }
+      : allocator_(allocator), file_(allocator.file()), witness_(witness) {}
 
   Result<Verified> all() {
     for (const Error& error : allocator_.damaged()) complain(error);
@@ -29,7 +46,6 @@ class Walk {
       const auto next = look_at(page);
       if (!next) return std::unexpected(next.error());
       page = *next;
-      if (witness_.progress) witness_.progress(page, allocator_.pages());
     }
     check_references();
     return verified_;
@@ -50,61 +66,50 @@ class Walk {
     complain(page::error_of(file_, page, {offset_bytes, std::move(cause)}));
   }
 
+  void found(PageId page, std::uint32_t run, Condition condition, Bytes bytes) {
+    verified_.pages[static_cast<std::size_t>(condition)] += run;
+    if (witness_.page) witness_.page(page, run, condition, bytes);
+  }
+
   /// Returns the page after it, or after its run.
   Result<PageId> look_at(PageId page) {
-    switch (allocator_.state(page)) {
-      case page::State::free:
-        ++verified_.found.free;
-        return page + 1;
-      case page::State::punched:
-        ++verified_.found.punched;
-        return look_at_punched(page);
-      case page::State::used:
-      case page::State::inside:
-        break;
+    const page::State state = allocator_.state(page);
+    if (state == page::State::free) {
+      found(page, 1, Condition::free, {});
+      return page + 1;
     }
-    const std::uint32_t run = allocator_.run_of(page);
+    const std::uint32_t run = state == page::State::punched ? 1 : allocator_.run_of(page);
     const auto bytes = page::read_raw(file_, page, run);
-    if (!bytes) return unreadable(page, run, bytes.error());
-    look_at_run(page, run, bytes->bytes());
+    if (!bytes) {
+      // A sector that cannot be read is what is looked for; a file that was cut off ends it.
+      if (bytes.error().code != Errc::io) return std::unexpected(bytes.error());
+      complain(bytes.error());
+      found(page, run, Condition::damaged, {});
+    } else if (state == page::State::punched) {
+      if (!page::is_blank(bytes->bytes())) complain(page, 0, "punched, and not blank");
+      found(page, 1, Condition::punched, {});
+    } else {
+      found(page, run, look_at_run(page, bytes->bytes()), bytes->bytes());
+    }
     return page + run;
   }
 
-  Result<PageId> look_at_punched(PageId page) {
-    const auto bytes = page::read_raw(file_, page, 1);
-    if (!bytes) return unreadable(page, 1, bytes.error());
-    if (!page::is_blank(bytes->bytes())) complain(page, 0, "punched, and not blank");
-    return page + 1;
-  }
-
-  /// A sector that cannot be read is what verify is to find; a file that was cut off ends it.
-  Result<PageId> unreadable(PageId page, std::uint32_t run, const Error& error) {
-    if (error.code != Errc::io) return std::unexpected(error);
-    complain(error);
-    verified_.found.damaged += run;
-    return page + run;
-  }
-
-  void look_at_run(PageId page, std::uint32_t run, Bytes bytes) {
+  Condition look_at_run(PageId page, Bytes bytes) {
     const std::uint32_t page_bytes = file_.geometry().page_bytes;
     const auto header = page::check(bytes, page, page_bytes);
     if (!header) {
       // A copy of the superblock was looked at, and complained of, when the file was opened.
       if (page >= page::superblocks) complain(page::error_of(file_, page, header.error()));
-      verified_.found.damaged += run;
-      return;
+      return Condition::damaged;
     }
-    if (auto wrong = wrong_use(page, *header)) return damaged(page, run, *wrong);
-    if (auto wrong = wrong_content(bytes, header->type, page_bytes)) {
-      return damaged(page, run, *wrong);
+    auto wrong = wrong_use(page, *header);
+    if (!wrong) wrong = wrong_content(bytes, header->type, page_bytes);
+    if (wrong) {
+      complain(page::error_of(file_, page, *wrong));
+      return Condition::damaged;
     }
-    verified_.found.by_type[static_cast<std::size_t>(header->type)] += run;
     gather_references(page, header->type, bytes);
-  }
-
-  void damaged(PageId page, std::uint32_t run, const page::Damage& damage) {
-    complain(page::error_of(file_, page, damage));
-    verified_.found.damaged += run;
+    return condition_of(header->type);
   }
 
   std::optional<page::Damage> wrong_use(PageId page, const page::Header& header) const {
@@ -173,6 +178,12 @@ class Walk {
 };
 
 }  // namespace
+
+std::string_view name_of(Condition condition) {
+  constexpr std::string_view names[conditions] = {"free",    "punched", "superblock", "map",
+                                                  "slotted", "node",    "overflow",   "damaged"};
+  return names[static_cast<std::size_t>(condition)];
+}
 
 Result<Verified> verify(const page::Allocator& allocator, const Witness& witness) {
   return Walk(allocator, witness).all();

@@ -4,30 +4,38 @@
 #include <array>
 #include <cstdint>
 #include <functional>
-#include <vector>
+#include <span>
+#include <string_view>
 
 #include "pagealloc/page/allocator.h"
 
 namespace pagealloc::slotted {
 
-/// How many pages of each kind there are; those of a run count each.
-struct Found {
-  std::uint64_t pages = 0;
-  std::array<std::uint64_t, 6> by_type = {};  ///< of those in use and whole, by page::Type
-  std::uint64_t free = 0;
-  std::uint64_t punched = 0;
-  std::uint64_t damaged = 0;  ///< in use and not whole
+/// What a page turned out to be.
+enum class Condition : std::uint8_t {
+  free,
+  punched,
+  superblock,
+  map,
+  slotted,
+  node,
+  overflow,
+  damaged,
 };
+inline constexpr std::size_t conditions = 8;
+std::string_view name_of(Condition condition);
 
 struct Verified {
-  Found found;
+  std::array<std::uint64_t, conditions> pages = {};  ///< of each; those of a run count each
   std::uint64_t violations = 0;
 };
 
-/// Is told of each violation, as it is found; and how far the walk has come.
+/// Is told what the walk finds, as it finds it.
 struct Witness {
   std::function<void(const Error&)> violation = {};
-  std::function<void(PageId page, std::uint64_t pages)> progress = {};
+  /// A page, or a run of them, with its bytes; of free pages none.
+  std::function<void(PageId page, std::uint32_t run, Condition, std::span<const std::byte> bytes)>
+      page = {};
 };
 
 /// Reads all pages of a file whose allocator was opened: each that is in use must be whole, of a

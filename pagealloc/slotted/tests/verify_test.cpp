@@ -43,15 +43,17 @@ TEST(Verify, counts_what_there_is) {
   const auto allocator = page::Allocator::open(*file);
   const auto verified = verify(*allocator, {});
   ASSERT_TRUE(verified);
-  const Found& found = verified->found;
-  EXPECT_EQ(found.by_type[1], 4U) << "superblocks";
-  EXPECT_EQ(found.by_type[2], 1U) << "of the free map";
-  EXPECT_EQ(found.by_type[3], 1U) << "slotted";
-  EXPECT_EQ(found.by_type[4], 1U) << "nodes";
-  EXPECT_EQ(found.by_type[5], 4U) << "a record of 3 pages and its header";
-  EXPECT_EQ(found.punched, 2U);
-  EXPECT_EQ(found.damaged, 0U);
-  EXPECT_EQ(found.free, found.pages - 13);
+  const auto count = [&](Condition condition) {
+    return verified->pages[static_cast<std::size_t>(condition)];
+  };
+  EXPECT_EQ(count(Condition::superblock), 4U);
+  EXPECT_EQ(count(Condition::map), 1U);
+  EXPECT_EQ(count(Condition::slotted), 1U);
+  EXPECT_EQ(count(Condition::node), 1U);
+  EXPECT_EQ(count(Condition::overflow), 4U) << "a record of 3 pages and its header";
+  EXPECT_EQ(count(Condition::punched), 2U);
+  EXPECT_EQ(count(Condition::damaged), 0U);
+  EXPECT_EQ(count(Condition::free), allocator->pages() - 13);
 }
 
 TEST(Verify, finds_every_byte_that_changes) {
