@@ -36,7 +36,7 @@ std::expected<PageView, page::Damage> PageView::open(std::span<const std::byte> 
     used_bytes += bytes_there;
     if (bytes_there == 0 && offset != slots_begin) return damage("where none lie at 40");
     if (bytes_there == 0) continue;
-    if (offset < directory.heap_begin() || bytes_there > directory.page_bytes() - offset) {
+    if (offset < directory.heap_begin() || offset + bytes_there > directory.page_bytes()) {
       return damage("outside of the heap");
     }
     if (!owners.take(offset, bytes_there)) return damage("which another record has as well");

@@ -37,6 +37,29 @@ std::size_t look_without_checking(Bytes bytes) {
   return sum;
 }
 
+/// Is this part of the page, and behind its header and its numbers?
+void demand_inside(Bytes page, Bytes part) {
+  demand(part.empty() || (part.data() >= page.data() + slots_begin &&
+                          part.data() + part.size() <= page.data() + page.size()),
+         "a record is inside of the page");
+}
+
+/// What was taken for a page is one: each slot that is not erased has its record.
+void look(const PageView& page) {
+  const Directory& directory = page.directory();
+  std::size_t bytes = directory.fragment_bytes();
+  std::uint32_t records = 0;
+  for (std::uint32_t slot = 0; slot < page.slots(); ++slot) {
+    const auto record = page.get(static_cast<SlotId>(slot));
+    demand(record.has_value() == (directory.offset_of(slot) != 0), "only erased slots have none");
+    if (!record) continue;
+    demand_inside(directory.bytes(), record->bytes);
+    bytes += record->bytes.size();
+    ++records;
+  }
+  demand(records == page.records() && bytes == directory.heap_bytes(), "the numbers add up");
+}
+
 void change(Page& page, Bytes some) {
   const Record small{some.first(1), false};
   const std::uint32_t slots = page.slots();
@@ -70,7 +93,9 @@ bool exercise(std::span<std::byte> bytes) {
   std::vector<std::byte> copy(bytes.begin(), bytes.end());
   auto page = Page::open(copy);
   if (page) {
+    look(*page);
     change(*page, some);
+    look(*page);
     demand(PageView::open(copy).has_value(), "a page that was changed is whole");
   }
   copy.assign(bytes.begin(), bytes.end());
@@ -81,6 +106,8 @@ bool exercise(std::span<std::byte> bytes) {
       std::vector<std::byte> whole(key.prefix.begin(), key.prefix.end());
       whole.insert(whole.end(), key.suffix.begin(), key.suffix.end());
       demand(node->find(whole) == slot, "each key is found at its slot");
+      demand_inside(copy, key.suffix);
+      demand_inside(copy, node->value(slot).bytes);
     }
     change(*node, some);
     demand(NodeView::open(copy).has_value(), "a node that was changed is whole");

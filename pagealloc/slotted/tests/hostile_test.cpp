@@ -6,6 +6,7 @@
 
 #include "pagealloc/page/field.h"
 #include "pagealloc/random.h"
+#include "pagealloc/slotted/page.h"
 #include "pagealloc/slotted/tests/exercise.h"
 
 namespace pagealloc::slotted {
@@ -45,6 +46,20 @@ TEST(Hostile, any_bytes_get_an_answer) {
   }
   EXPECT_GT(refused, 1000U);
   EXPECT_GT(taken, 1000U);
+}
+
+/// Every place that a slot can speak of: in the page, across its end, behind it.
+TEST(Hostile, every_offset_of_a_slot_gets_an_answer) {
+  for (const std::uint32_t page_bytes : {512U, 4096U, 65536U}) {
+    std::vector<std::byte> page(page_bytes);
+    Page::make(page).insert({std::vector<std::byte>(100), false});
+    for (std::uint32_t offset = 0; offset <= UINT16_MAX; ++offset) {
+      page::store(page.data() + slots_begin, static_cast<std::uint16_t>(offset));
+      const bool is_there = offset == page_bytes - 100;
+      ASSERT_EQ(PageView::open(page).has_value(), is_there) << page_bytes << ", " << offset;
+      ASSERT_EQ(exercise(page), is_there) << page_bytes << ", " << offset;
+    }
+  }
 }
 
 }  // namespace
