@@ -34,6 +34,8 @@ mount|tool|mount|test
 qemu-system-common|tool|qemu-storage-daemon|rigs
 fuse3|tool|fusermount3|rigs
 xfsprogs|tool|mkfs.xfs|rigs
+clang-19|command|clang++-19|fuzz
+libclang-rt-19-dev|fuzzer|clang++-19|fuzz
 clang-format-19|command|clang-format-19|format
 clang-tidy-19|command|clang-tidy-19|lint'
 
@@ -61,6 +63,14 @@ probe_header() {
   done
   found="no header $1"
   return 1
+}
+
+# What libFuzzer and the sanitizers of this clang are made of.
+probe_fuzzer() {
+  local resources
+  resources=$("$1" -print-resource-dir 2>/dev/null) || { found="no $1 on PATH"; return 1; }
+  found=$(find "$resources/lib" -name 'libclang_rt.fuzzer[.-]*' -print -quit 2>/dev/null)
+  [[ $found ]] || { found="no libclang_rt.fuzzer in $resources"; return 1; }
 }
 
 # The first compiler that has what the sources use: C++23's std::expected (g++ from 12 on).

@@ -2,10 +2,15 @@
 // longer (slotted/fuzz).
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <vector>
 
 #include "pagealloc/page/field.h"
 #include "pagealloc/random.h"
+#include "pagealloc/slotted/fuzz/input.h"
 #include "pagealloc/slotted/page.h"
 #include "pagealloc/slotted/tests/exercise.h"
 
@@ -13,7 +18,7 @@ namespace pagealloc::slotted {
 namespace {
 
 /// At the end of its memory, so that a sanitizer sees the first byte behind it.
-std::vector<std::byte> page_of(Random& random, std::uint32_t page_bytes) {
+std::vector<std::byte> drawn_page(Random& random, std::uint32_t page_bytes) {
   std::vector<std::byte> bytes(page_bytes);
   switch (random.below(4)) {
     case 0:  // noise
@@ -41,8 +46,9 @@ TEST(Hostile, any_bytes_get_an_answer) {
   for (std::uint64_t seed = 1; seed <= 20'000; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
-    auto bytes = page_of(random, 512U << random.below(8));
+    auto bytes = drawn_page(random, 512U << random.below(8));
     (exercise(bytes) ? taken : refused) += 1;
+    exercise_layout(bytes);
   }
   EXPECT_GT(refused, 1000U);
   EXPECT_GT(taken, 1000U);
@@ -60,6 +66,22 @@ TEST(Hostile, every_offset_of_a_slot_gets_an_answer) {
       ASSERT_EQ(exercise(page), is_there) << page_bytes << ", " << offset;
     }
   }
+}
+
+/// What the fuzzers have found worth keeping, where there is no clang to run them.
+TEST(Hostile, the_corpus_of_the_fuzzers_gets_answers) {
+  unsigned inputs = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(PAGEALLOC_CORPUS)) {
+    if (!entry.is_regular_file()) continue;
+    SCOPED_TRACE(entry.path());
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    auto page = page_of(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+    exercise_layout(page);
+    (void)exercise(page);
+    ++inputs;
+  }
+  EXPECT_GT(inputs, 100U) << "in " PAGEALLOC_CORPUS;
 }
 
 }  // namespace
