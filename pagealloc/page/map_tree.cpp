@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t at_first = 32;
 constexpr std::size_t at_level = 40;
+constexpr std::size_t at_zero = 44;
 
 }  // namespace
 
@@ -177,7 +178,8 @@ Result<void> MapTree::load_node(PageFile& file, Place place, FreeMap& map) {
                                  node.checksum));
   }
   if (page::load<std::uint64_t>(bytes.data() + at_first) != first_page(place) ||
-      page::load<std::uint32_t>(bytes.data() + at_level) != place.level) {
+      page::load<std::uint32_t>(bytes.data() + at_level) != place.level ||
+      !is_blank(bytes.subspan(at_zero, begins - at_zero))) {
     return damage(at_first, "another part of the free map than its place in the tree says");
   }
   if (place.level == 0) {

@@ -16,6 +16,7 @@ constexpr std::size_t at_magic = 32;
 constexpr std::size_t at_byte_order = 40;
 constexpr std::size_t at_version = 44;
 constexpr std::size_t at_page_bytes = 48;
+constexpr std::size_t at_zero = 52;
 constexpr std::size_t at_features = 56;
 constexpr std::size_t at_identity = 64;
 constexpr std::size_t at_commit = 80;
@@ -25,6 +26,8 @@ constexpr std::size_t at_map_checksum = 104;
 constexpr std::size_t at_map_levels = 108;
 constexpr std::size_t at_used_pages = 112;
 constexpr std::size_t at_roots = 120;
+constexpr std::size_t at_encryption = 184;
+constexpr std::size_t fields_end = 248;
 
 constexpr std::array<std::uint8_t, 8> magic = {0x89, 'P', 'G', 'F', '\r', '\n', 0x1a, '\n'};
 constexpr std::uint32_t byte_order = 0x0a0b0c0d;
@@ -124,6 +127,10 @@ std::expected<Superblock, Damage> decode(std::span<const std::byte> bytes, PageI
                                       ? "encrypted, which is not to be read here yet"
                                       : fmt::format("features {:#x} are not known here", unknown),
                                   Errc::not_available});
+  }
+  for (const auto& [begin, end] : {std::pair{at_zero, at_features}, {at_encryption, fields_end}}) {
+    if (is_blank(bytes.subspan(begin, end - begin))) continue;
+    return std::unexpected(Damage{begin, "bytes that are to be 0 are not"});
   }
   std::ranges::copy(bytes.subspan(at_identity, superblock.identity.size()),
                     superblock.identity.begin());

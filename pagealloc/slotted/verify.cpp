@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "pagealloc/slotted/layout.h"
 #include "pagealloc/slotted/node.h"
@@ -68,6 +69,7 @@ class Walk {
 
   void found(PageId page, std::uint32_t run, Condition condition, Bytes bytes) {
     verified_.pages[static_cast<std::size_t>(condition)] += run;
+    if (condition == Condition::damaged) damaged_.insert(page);
     if (witness_.page) witness_.page(page, run, condition, bytes);
   }
 
@@ -152,6 +154,7 @@ class Walk {
   void check_references() {
     for (const auto& [target, from] : referrers_) {
       const auto record = large_.find(target);
+      if (damaged_.contains(target)) continue;  // and was complained of
       if (record == large_.end()) {
         complain(from.page, 0,
                  fmt::format("slot {} refers to page {}, where no record is", from.slot, target));
@@ -165,7 +168,9 @@ class Walk {
       const std::size_t count = referrers_.count(page);
       if (count > 1) complain(page, 0, fmt::format("{} records refer to it", count));
       const bool root = std::ranges::find(allocator_.roots, page) != allocator_.roots.end();
-      if (count == 0 && !root) complain(page, 0, "in use, and no record refers to it");
+      // Nobody can tell what a page refers to that is not whole.
+      if (count == 0 && !root && damaged_.empty())
+        complain(page, 0, "in use, and no record refers to it");
     }
   }
 
@@ -173,6 +178,7 @@ class Walk {
   PageFile& file_;
   const Witness& witness_;
   Verified verified_;
+  std::set<PageId> damaged_;                   // the first ones of runs
   std::map<PageId, std::uint64_t> large_;      // records in pages of their own: their bytes
   std::multimap<PageId, Referrer> referrers_;  // by what they refer to
 };

@@ -40,9 +40,9 @@ struct Witness {
 
 /// Reads all pages of a file whose allocator was opened: each that is in use must be whole, of a
 /// known type, of a transaction that was committed, and make sense; each reference must lead to a
-/// record of its own, and each such record to a reference or a root; what was punched must be
-/// blank. Errors are those of reading that are no damage: a disk that fails is told as an error,
-/// and so is a file that somebody cuts off meanwhile. Changes nothing.
+/// record of its own, and, where all pages are whole, each such record to a reference or a root;
+/// what was punched must be blank. Errors are those of reading that are no damage: a disk that
+/// fails is told as an error, and so is a file that somebody cuts off meanwhile. Changes nothing.
 Result<Verified> verify(const page::Allocator& allocator, const Witness& witness);
 
 }  // namespace pagealloc::slotted

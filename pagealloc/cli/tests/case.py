@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 ALL = ("pread", "mmap", "direct", "uring")
-OK, USAGE, REFUSED, CANNOT_OPEN, NOT_AVAILABLE, IO, DISK_FULL = range(7)
+OK, USAGE, REFUSED, CANNOT_OPEN, NOT_AVAILABLE, IO, DISK_FULL, DAMAGED = range(8)
 PAGE = 4096
 LAST = 2**64 - 1
 HANG_S = 60  # no result depends on it: it ends a command that waits for ever

@@ -23,6 +23,7 @@ from case import (ALL, CANNOT_OPEN, HANG_S, IO, NOT_AVAILABLE, OK, PAGE, REFUSED
 from cache_trace import CacheTrace  # noqa: F401 (unittest finds them here)
 from refusals import BadInput, Environment, WriteDirect  # noqa: F401 (unittest finds them here)
 from simulated import NotAMachine, PowerCut, Simulated  # noqa: F401
+from structured import Damage, Freeing, OtherFormats, RoundTrips, TheDocument  # noqa: F401
 
 
 class RoundTrip(CliTest):
