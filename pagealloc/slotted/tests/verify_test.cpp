@@ -88,33 +88,55 @@ TEST(Verify, finds_every_page_at_anothers_place) {
 }
 
 /// The same damage, met by who reads the page and not by verify.
+bool is_told(Structured& structured, PageId page) {
+  const auto file = structured.open(true);
+  const auto allocator = page::Allocator::open(*file);
+  if (!allocator) return allocator.error().code == Errc::damaged;
+  if (page < page::superblocks) return !allocator->damaged().empty();
+  if (page == structured.slotted_) return !page::read(*file, page, page::Type::slotted);
+  if (page == structured.node_) return !page::read(*file, page, page::Type::node);
+  return !read_overflow(*file, {structured.overflow_, 3 * 512});
+}
+
+/// What is read at all: a punched page has nothing to say.
+std::vector<std::pair<PageId, PageId>> read_pages(Structured& structured) {
+  auto pages = live_pages(structured);
+  std::erase_if(pages, [&](const auto& each) {
+    return each.second >= structured.punched_ && each.second < structured.punched_ + 2;
+  });
+  return pages;
+}
+
 TEST(Reading, tells_every_byte_that_changes) {
   Structured structured;
-  const auto is_told = [&](PageId page) {
-    const auto file = structured.open(true);
-    const auto allocator = page::Allocator::open(*file);
-    if (!allocator) return allocator.error().code == Errc::damaged;
-    if (page < page::superblocks) return !allocator->damaged().empty();
-    if (page == structured.slotted_) return !page::read(*file, page, page::Type::slotted);
-    if (page == structured.node_) return !page::read(*file, page, page::Type::node);
-    return !read_overflow(*file, {structured.overflow_, 3 * 512});
-  };
-  for (const auto& [page, first] : live_pages(structured)) {
-    if (first >= structured.punched_ && first < structured.punched_ + 2) continue;
-    ASSERT_FALSE(is_told(page)) << "page " << page << " is whole";
+  for (const auto& [page, first] : read_pages(structured)) {
+    ASSERT_FALSE(is_told(structured, page)) << "page " << page << " is whole";
     const auto whole = structured.read(page);
     for (std::size_t at = 0; at < whole.size(); ++at) {
       auto changed = whole;
       changed[at] ^= std::byte{0x80} >> at % 8;
       structured.overwrite(page, changed);
-      ASSERT_TRUE(is_told(page)) << "byte " << at << " of page " << page;
+      ASSERT_TRUE(is_told(structured, page)) << "byte " << at << " of page " << page;
+    }
+    structured.overwrite(page, whole);
+  }
+}
+
+TEST(Reading, tells_every_page_at_anothers_place) {
+  Structured structured;
+  for (const auto& [page, first] : read_pages(structured)) {
+    const auto whole = structured.read(page);
+    for (const auto& [other, ignored] : live_pages(structured)) {
+      const auto bytes = structured.read(other);
+      if (bytes == whole) continue;
+      structured.overwrite(page, bytes);
+      ASSERT_TRUE(is_told(structured, page)) << other << " at the place of " << page;
     }
     structured.overwrite(page, whole);
   }
 }
 
 // --- What has a good checksum and is wrong
-// --------------------------------------------------------
 
 std::string only_violation(Structured& structured) {
   const auto all = structured.violations();
