@@ -87,6 +87,24 @@ std::string what_begins_in(const Layout& layout, std::uint64_t begin, std::uint6
   return names;
 }
 
+/// Lines beside each other. Of many only those that differ, and of those not all.
+void add_beside(std::string& text, const std::vector<std::string>& left,
+                const std::vector<std::string>& right, std::size_t width, char mark) {
+  constexpr std::size_t many = 40;
+  std::size_t shown = 0;
+  std::size_t left_out = 0;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    const bool same = left[i] == right[i];
+    if (shown == many || (same && left.size() > many)) {
+      ++left_out;
+      continue;
+    }
+    ++shown;
+    text += fmt::format("{:<{}} {} {}\n", left[i], width, same ? ' ' : mark, right[i]);
+  }
+  if (left_out > 0) text += fmt::format("     ... and {} lines more\n", left_out);
+}
+
 }  // namespace
 
 std::vector<std::string> draw(const Layout& layout) {
@@ -168,23 +186,23 @@ std::vector<std::string> dump(const Layout& layout, Bytes run) {
 }
 
 std::string side_by_side(Bytes expected, Bytes found, PageId page) {
-  const auto lines_of = [page](Bytes bytes, const char* title) {
+  const auto parts_of = [page](Bytes bytes, const char* title) {
     const Layout layout = layout_of(bytes, page, static_cast<std::uint32_t>(bytes.size()));
-    std::vector<std::string> lines = {title};
-    for (const auto& more : {list_fields(layout), list_slots(layout, bytes), draw(layout)}) {
-      lines.insert(lines.end(), more.begin(), more.end());
-    }
-    return lines;
+    return std::vector<std::vector<std::string>>{
+        {title}, list_fields(layout), list_slots(layout, bytes), draw(layout)};
   };
-  auto left = lines_of(expected, "expected");
-  auto right = lines_of(found, "found");
-  left.resize(std::max(left.size(), right.size()));
-  right.resize(left.size());
-  const std::size_t width = std::ranges::max(left, {}, &std::string::size).size();
+  auto left = parts_of(expected, "expected");
+  auto right = parts_of(found, "found");
+  std::size_t width = 0;
+  for (const auto& part : left) {
+    for (const std::string& line : part) width = std::max(width, line.size());
+  }
   std::string text;
   for (std::size_t i = 0; i < left.size(); ++i) {
-    text += fmt::format("{:<{}} {} {}\n", left[i], width, left[i] == right[i] || i == 0 ? ' ' : '|',
-                        right[i]);
+    // Each part by itself, so that a slot too many does not move all that comes after it.
+    left[i].resize(std::max(left[i].size(), right[i].size()));
+    right[i].resize(left[i].size());
+    add_beside(text, left[i], right[i], width, i == 0 ? ' ' : '|');
   }
   return text;
 }

@@ -22,7 +22,8 @@ std::vector<std::string> list_slots(const Layout& layout, std::span<const std::b
 std::vector<std::string> dump(const Layout& layout, std::span<const std::byte> run);
 
 /// Two pages beside each other, "expected" and "found", drawn and with their fields and slots;
-/// where lines differ there is a mark between them. For messages of tests.
+/// where lines differ there is a mark between them. Of long lists only what differs, and not all of
+/// that. For messages of tests.
 std::string side_by_side(std::span<const std::byte> expected, std::span<const std::byte> found,
                          PageId page);
 

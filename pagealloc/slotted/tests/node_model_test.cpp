@@ -7,6 +7,7 @@
 
 #include "pagealloc/random.h"
 #include "pagealloc/slotted/node.h"
+#include "pagealloc/slotted/tests/beside.h"
 #include "pagealloc/slotted/tests/operations.h"
 
 namespace pagealloc::slotted {
@@ -45,6 +46,17 @@ class NodeModel {
         if (random_.one_in(10)) node_.compact();
         if (random_.one_in(50)) erase_all();
     }
+  }
+
+  /// A node made anew of what the map has, and the node as it is.
+  std::string nodes() const {
+    std::vector<std::byte> bytes(bytes_.size());
+    Node expected = Node::make(bytes);
+    for (const auto& [key, value] : model_) {
+      (void)expected.insert(bytes_of(key), {bytes_of(value), false});
+    }
+    expected.compact();
+    return beside(bytes, bytes_, page::Type::node);
   }
 
   void check() {
@@ -165,8 +177,8 @@ TEST_P(NodeSizes, a_node_does_what_a_map_does) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     NodeModel model(GetParam(), seed);
     for (unsigned i = 0; i < 5'000 && left > 0; ++i, --left) {
-      ASSERT_NO_FATAL_FAILURE(model.step()) << "step " << i;
-      ASSERT_NO_FATAL_FAILURE(model.check()) << "step " << i;
+      ASSERT_NO_FATAL_FAILURE(model.step()) << "step " << i << model.nodes();
+      ASSERT_NO_FATAL_FAILURE(model.check()) << "step " << i << model.nodes();
     }
     refused += model.refused();
   }

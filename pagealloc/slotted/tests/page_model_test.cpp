@@ -9,6 +9,7 @@
 
 #include "pagealloc/random.h"
 #include "pagealloc/slotted/page.h"
+#include "pagealloc/slotted/tests/beside.h"
 #include "pagealloc/slotted/tests/operations.h"
 
 namespace pagealloc::slotted {
@@ -53,6 +54,21 @@ class PageModel {
 
   /// Insertions and updates that did not fit.
   unsigned refused() const { return refused_; }
+
+  /// A page made anew of what the map has, and the page as it is.
+  std::string pages() const {
+    std::vector<std::byte> bytes(bytes_.size());
+    Page expected = Page::make(bytes);
+    const std::size_t slots = model_.empty() ? 0 : std::size_t{model_.rbegin()->first} + 1;
+    for (std::size_t slot = 0; slot < slots; ++slot) {
+      const auto value = model_.find(static_cast<SlotId>(slot));
+      (void)expected.insert(value == model_.end() ? Record{} : record_of(value->second));
+    }
+    for (std::size_t slot = 0; slot < slots; ++slot) {
+      if (!model_.contains(static_cast<SlotId>(slot))) expected.erase(static_cast<SlotId>(slot));
+    }
+    return beside(bytes, bytes_, page::Type::slotted);
+  }
 
   void check() {
     const auto open = PageView::open(bytes_);
@@ -189,8 +205,8 @@ TEST_P(Sizes, a_page_does_what_a_map_does) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     PageModel model(GetParam(), seed);
     for (unsigned i = 0; i < 5'000 && left > 0; ++i, --left) {
-      ASSERT_NO_FATAL_FAILURE(model.step()) << "step " << i;
-      ASSERT_NO_FATAL_FAILURE(model.check()) << "step " << i;
+      ASSERT_NO_FATAL_FAILURE(model.step()) << "step " << i << model.pages();
+      ASSERT_NO_FATAL_FAILURE(model.check()) << "step " << i << model.pages();
     }
     refused += model.refused();
   }
