@@ -1,5 +1,6 @@
 // `pagealloc cache-trace`: accesses to pages, recorded or made, and how a cache would do on them.
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <iostream>
@@ -132,7 +133,7 @@ void add_replay_options(CLI::App& command, ReplayArgs& args) {
       .add_option("--frames", args.frames, "sizes of the cache (default: 1 % to 80 % of the pages)")
       ->delimiter(',')
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 31));
-  command.add_flag("--json", args.json, "for programs");
+  add_flag(command, "--json", args.json, "for programs");
 }
 
 /// A subcommand that has no file.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <linux/fs.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <array>
@@ -75,11 +76,26 @@ Exit exit_of(Errc code) {
 
 // --- Options ------------------------------------------------------------------------------------
 
-void add_file(CLI::App& command, FileArgs& args) {
-  const auto check = [](const std::string& path) {
-    return path.empty() ? std::string("the name is empty") : std::string{};
+CLI::App& add_subcommand(CLI::App& app, const std::string& name, const std::string& description,
+                         const std::string& examples) {
+  CLI::App& command = *app.add_subcommand(name, description);
+  command.footer(examples);
+  return command;
+}
+
+void on_use(CLI::App& command, std::function<void()> callback) {
+  command.callback(std::move(callback));
+}
+
+void add_path(CLI::App& command, std::string& path, const std::string& help) {
+  const auto check = [](const std::string& name) {
+    return name.empty() ? std::string("the name is empty") : std::string{};
   };
-  command.add_option("FILE", args.path, "the page file")->required()->type_name("")->check(check);
+  command.add_option("FILE", path, help)->required()->type_name("")->check(check);
+}
+
+void add_file(CLI::App& command, FileArgs& args) {
+  add_path(command, args.path, "the page file");
   add_number(command, "--page-size", args.page_bytes,
              "bytes per page, a power of two from 512 to 65536 (default 4096)");
 }
@@ -106,6 +122,22 @@ CLI::Option* add_number(CLI::App& command, const std::string& name, std::uint64_
 CLI::Option* add_number(CLI::App& command, const std::string& name,
                         std::optional<std::uint64_t>& value, const std::string& help) {
   return add_parsed(command, name, help, [&value](std::uint64_t number) { value = number; });
+}
+
+void add_required_number(CLI::App& command, const std::string& name, std::uint64_t& value,
+                         const std::string& help) {
+  add_number(command, name, value, help)->required();
+}
+
+CLI::Option* add_flag(CLI::App& command, const std::string& name, bool& value,
+                      const std::string& help) {
+  return command.add_flag(name, value, help);
+}
+
+void add_text(CLI::App& command, std::string& text) {
+  command.add_option("TEXT", text, "what to write, or - for the standard input, any bytes")
+      ->required()
+      ->type_name("");
 }
 
 Result<Options> options_of(const FileArgs& args) {

@@ -5,9 +5,9 @@
 // word for what it wants to show (blocks on disk, alignment rules).
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,6 +17,13 @@
 
 #include "pagealloc/cli/machine.h"
 #include "pagealloc/open.h"
+
+// Subcommands see CLI11 by its name only: what it is made of took each of them four seconds to
+// compile.
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace pagealloc::cli {
 
@@ -31,6 +38,8 @@ struct FileArgs {
   std::uint64_t page_bytes = 4096;
 };
 
+/// Adds FILE, a name that is not empty.
+void add_path(CLI::App& command, std::string& path, const std::string& help);
 /// Adds FILE and --page-size.
 void add_file(CLI::App& command, FileArgs& args);
 /// Adds --impl.
@@ -41,21 +50,32 @@ CLI::Option* add_number(CLI::App& command, const std::string& name, std::uint64_
                         const std::string& help);
 CLI::Option* add_number(CLI::App& command, const std::string& name,
                         std::optional<std::uint64_t>& value, const std::string& help);
+/// The same, of one that must be there.
+void add_required_number(CLI::App& command, const std::string& name, std::uint64_t& value,
+                         const std::string& help);
+CLI::Option* add_flag(CLI::App& command, const std::string& name, bool& value,
+                      const std::string& help);
+/// Adds TEXT, which content_of() reads.
+void add_text(CLI::App& command, std::string& text);
 
 /// Options for open(). Refuses a bad page size before anything is read, created or grown.
 Result<Options> options_of(const FileArgs& args);
+
+CLI::App& add_subcommand(CLI::App& app, const std::string& name, const std::string& description,
+                         const std::string& examples);
+/// What happens when the command line has this subcommand.
+void on_use(CLI::App& command, std::function<void()> callback);
 
 /// Adds a subcommand that will call run(args) and set `exit`. `add_options` binds `args`.
 template <typename Args>
 void add_command(CLI::App& app, Exit& exit, const std::string& name, const std::string& description,
                  const std::string& examples, void (*add_options)(CLI::App&, Args&),
                  Result<void> (*run)(const Args&)) {
-  CLI::App& command = *app.add_subcommand(name, description);
-  command.footer(examples);
+  CLI::App& command = add_subcommand(app, name, description, examples);
   const auto args = std::make_shared<Args>();
   add_options(command, *args);
-  command.callback(
-      [args, run, &exit] { exit = run_on_kernel(args->file.path, [&] { return run(*args); }); });
+  on_use(command,
+         [args, run, &exit] { exit = run_on_kernel(args->file.path, [&] { return run(*args); }); });
 }
 
 void add_create(CLI::App& app, Exit& exit);

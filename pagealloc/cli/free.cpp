@@ -30,7 +30,7 @@ Result<void> free(const Args& args) {
 
 void add_options(CLI::App& command, Args& args) {
   add_structured(command, args.file);
-  add_number(command, "PAGE", args.page, "the first page of a run")->required();
+  add_required_number(command, "PAGE", args.page, "the first page of a run");
   add_impl(command, args.file);
 }
 

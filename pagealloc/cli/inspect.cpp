@@ -1,5 +1,6 @@
 // `pagealloc inspect`: what a structured file is made of, and what each of its pages is.
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -161,7 +162,7 @@ void add_options(CLI::App& command, Args& args) {
       command.add_option("--html", args.html, "write a page for a browser, with all pages in it")
           ->type_name("OUT")
           ->excludes(page);
-  command.add_flag("--json", args.json, "print JSON")->needs(page)->excludes(html);
+  add_flag(command, "--json", args.json, "print JSON")->needs(page)->excludes(html);
   add_impl(command, args.file);
 }
 

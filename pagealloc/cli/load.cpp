@@ -147,8 +147,8 @@ Result<void> load(const Args& given) {
 
 void add_options(CLI::App& command, Args& args) {
   add_structured(command, args.file);
-  command.add_flag("--sorted", args.sorted,
-                   "each line is a key, a tab and a value, for nodes of a B+tree");
+  add_flag(command, "--sorted", args.sorted,
+           "each line is a key, a tab and a value, for nodes of a B+tree");
   add_impl(command, args.file);
 }
 

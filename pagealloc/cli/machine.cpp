@@ -1,6 +1,7 @@
 #include "pagealloc/cli/machine.h"
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <memory>

@@ -1,12 +1,15 @@
 // --kernel: a command runs on Linux, or on a machine in memory into which its file is copied.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
 
 #include "pagealloc/error.h"
 #include "pagealloc/os/kernel.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace pagealloc::cli {
 

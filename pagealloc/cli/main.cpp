@@ -1,5 +1,6 @@
 // The `pagealloc` command: page files by hand. Each subcommand is in the file of its name.
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <exception>
 #include <string>
@@ -22,6 +23,11 @@ constexpr const char* footer =
     "  pagealloc punch x.pa 5                     give its space back\n"
     "  pagealloc write-direct x.pa 5 hello --misalign-buffer 1\n"
     "                                             see O_DIRECT refused\n"
+    "  pagealloc format s.pa                      a file of structured pages\n"
+    "  pagealloc load s.pa < /etc/services        lines as records\n"
+    "  pagealloc map s.pa                         every page a character\n"
+    "  pagealloc inspect s.pa 5                   a page, byte by byte\n"
+    "  pagealloc verify s.pa                      everything that is wrong with it\n"
     "  pagealloc --kernel sim:nvme write x.pa 5 hello\n"
     "                                             the same on a simulated machine: x.pa is copied\n"
     "                                             in before and out after\n"

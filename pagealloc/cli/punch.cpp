@@ -143,7 +143,7 @@ Result<void> punch(const Args& args) {
 
 void add_options(CLI::App& command, Args& args) {
   add_file(command, args.file);
-  add_number(command, "PAGE", args.page, "first page, from 0")->required();
+  add_required_number(command, "PAGE", args.page, "first page, from 0");
   add_number(command, "COUNT", args.count, "how many pages (default 1)");
   add_impl(command, args.file);
 }

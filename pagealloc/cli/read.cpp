@@ -28,9 +28,9 @@ Result<void> read(const Args& args) {
 
 void add_options(CLI::App& command, Args& args) {
   add_file(command, args.file);
-  add_number(command, "PAGE", args.page, "page number, from 0")->required();
+  add_required_number(command, "PAGE", args.page, "page number, from 0");
   add_impl(command, args.file);
-  command.add_flag("--raw", args.raw, "the whole page and nothing else");
+  add_flag(command, "--raw", args.raw, "the whole page and nothing else");
 }
 
 }  // namespace

@@ -135,7 +135,7 @@ Result<void> stat(const Args& args) {
 void add_options(CLI::App& command, Args& args) {
   add_file(command, args.file);
   add_impl(command, args.file);
-  command.add_flag("--json", args.json, "for programs");
+  add_flag(command, "--json", args.json, "for programs");
 }
 
 }  // namespace

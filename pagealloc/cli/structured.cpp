@@ -8,13 +8,7 @@
 namespace pagealloc::cli {
 
 void add_structured(CLI::App& command, FileArgs& args) {
-  const auto check = [](const std::string& path) {
-    return path.empty() ? std::string("the name is empty") : std::string{};
-  };
-  command.add_option("FILE", args.path, "a file of structured pages (pagealloc format)")
-      ->required()
-      ->type_name("")
-      ->check(check);
+  add_path(command, args.path, "a file of structured pages (pagealloc format)");
 }
 
 Result<std::uint32_t> find_page_bytes(const FileArgs& args) {

@@ -102,7 +102,7 @@ Result<void> verify(const Args& args) {
 
 void add_options(CLI::App& command, Args& args) {
   add_structured(command, args.file);
-  command.add_flag("--json", args.json, "print JSON");
+  add_flag(command, "--json", args.json, "print JSON");
   add_impl(command, args.file);
 }
 

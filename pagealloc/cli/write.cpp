@@ -37,12 +37,10 @@ Result<void> write(const Args& args) {
 
 void add_options(CLI::App& command, Args& args) {
   add_file(command, args.file);
-  add_number(command, "PAGE", args.page, "page number, from 0")->required();
-  command.add_option("TEXT", args.text, "what to write, or - for the standard input, any bytes")
-      ->required()
-      ->type_name("");
+  add_required_number(command, "PAGE", args.page, "page number, from 0");
+  add_text(command, args.text);
   add_impl(command, args.file);
-  command.add_flag("--no-sync", args.no_sync, "do not sync: a power cut may take the page back");
+  add_flag(command, "--no-sync", args.no_sync, "do not sync: a power cut may take the page back");
 }
 
 }  // namespace

@@ -233,10 +233,8 @@ Result<void> write_direct(const Args& args) {
 
 void add_options(CLI::App& command, Args& args) {
   add_file(command, args.file);
-  add_number(command, "PAGE", args.page, "page number, from 0")->required();
-  command.add_option("TEXT", args.text, "what to write, or - for the standard input, any bytes")
-      ->required()
-      ->type_name("");
+  add_required_number(command, "PAGE", args.page, "page number, from 0");
+  add_text(command, args.text);
   add_number(command, "--misalign-buffer", args.misalign_buffer,
              "place the buffer N bytes past an aligned address");
   add_number(command, "--misalign-offset", args.misalign_offset,
