@@ -1,5 +1,6 @@
 #include "pagealloc/slotted/tests/exercise.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
@@ -63,18 +64,35 @@ void change(Page& page, Bytes some) {
            "a record of one byte takes the place of another");
     if (slot % 3 == 0) demand(page.erase(id) == before.has_value(), "what is there can be erased");
   }
+  std::uint32_t met = 0;
+  {
+    Page::Cursor cursor(page);
+    while (cursor.next()) ++met;
+  }
+  demand(met == page.records(), "a cursor meets every record");
   while (page.insert({some, false})) {
   }
   page.compact();
   demand(page.room().value_or(0) < some.size(), "what did not fit still does not");
 }
 
-void change(Node& node, Bytes some) {
-  for (std::uint32_t i = 0; i < node.slots() && i < 16; ++i) {
-    (void)node.update(i, {some, false});
-    if (i % 3 == 0) node.erase(i);
+void update_some(Node& node, Bytes value) {
+  for (std::uint32_t slot = 0; slot < node.slots() && slot < 16; ++slot) {
+    const bool fits = node.update(slot, {value, false});
+    demand(!fits || std::ranges::equal(node.value(slot).bytes, value), "what was updated is there");
   }
+}
+
+void change(Node& node, Bytes some) {
+  update_some(node, some);
+  update_some(node, some.first(3));
+  for (std::uint32_t slot = 0; slot < node.slots() && slot < 16; slot += 3) node.erase(slot);
   for (std::size_t i = 0; i < 16; ++i) (void)node.insert(some.subspan(i, 8), {some, false});
+  // Without a gap, what is updated is put elsewhere by a compaction.
+  const std::vector<std::byte> all(node.directory().gap_bytes());
+  if (all.size() > 40) (void)node.insert(some.first(9), {Bytes(all).subspan(40), false});
+  if (node.slots() > 0) node.erase(0);
+  update_some(node, some);
   node.compact();
 }
 
