@@ -75,8 +75,30 @@ Json all_names() {
   return names;
 }
 
-/// What verify finds, as the viewer wants it.
-Result<Json> gather(const Structured& opened) {
+/// JSON without anything that ends a script element.
+std::string embedded(const Json& json) {
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string safe;
+  safe.reserve(text.size());
+  for (const char c : text) {
+    if (c == '<') {
+      safe += "\\u003c";
+    } else {
+      safe += c;
+    }
+  }
+  return safe;
+}
+
+struct Gathered {
+  std::uint64_t pages;
+  std::size_t violations;
+  std::string json;
+};
+
+/// What verify finds, as the viewer wants it: a line for the file, and one a page, so that it finds
+/// a page without taking all of them apart.
+Result<Gathered> gather(const Structured& opened) {
   const page::Superblock& superblock = opened.allocator.superblock();
   std::string identity;
   for (const std::byte byte : superblock.identity) identity += fmt::format("{:02x}", byte);
@@ -92,7 +114,10 @@ Result<Json> gather(const Structured& opened) {
                {"conditions", all_names<slotted::conditions, slotted::Condition>()},
                {"kinds", all_names<slotted::kinds, slotted::Kind>()}};
   std::string map;
-  Json details = Json::array();
+  std::string details;
+  const auto add = [&](const Json& each) {
+    details += (details.empty() ? "\n" : ",\n") + embedded(each);
+  };
   const slotted::Witness witness{
       .violation =
           [&](const Error& error) {
@@ -104,39 +129,25 @@ Result<Json> gather(const Structured& opened) {
           [&](PageId page, std::uint32_t run, slotted::Condition condition, Bytes bytes) {
             map += static_cast<char>('0' + static_cast<int>(condition));
             map.append(run - 1, '+');
-            details.push_back(
-                bytes.empty() ? Json(0)
+            add(bytes.empty() ? Json(0)
                               : details_of(slotted::layout_of(bytes, page, superblock.page_bytes),
                                            run, page::checksum_of(bytes)));
-            for (std::uint32_t i = 1; i < run; ++i) details.push_back(0);
+            for (std::uint32_t i = 1; i < run; ++i) add(0);
           }};
   if (const auto verified = slotted::verify(opened.allocator, witness); !verified) {
     return std::unexpected(verified.error());
   }
   json["map"] = std::move(map);
-  json["details"] = std::move(details);
-  return json;
+  json["details"] = Json::array();  // the last, whose brackets are opened again
+  std::string head = embedded(json);
+  head.resize(head.size() - std::string_view("]}").size());
+  return Gathered{superblock.pages, json["violations"].size(), head + details + "\n]}"};
 }
 
 /// The template with each mark replaced by what it stands for.
 std::string filled(std::string_view text, std::string_view mark, std::string_view with) {
   const auto at = text.find(mark);
   return fmt::format("{}{}{}", text.substr(0, at), with, text.substr(at + mark.size()));
-}
-
-/// JSON that can stand in a script element: nothing in it ends that.
-std::string embedded(const Json& json) {
-  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  std::string safe;
-  safe.reserve(text.size());
-  for (const char c : text) {
-    if (c == '<') {
-      safe += "\\u003c";
-    } else {
-      safe += c;
-    }
-  }
-  return safe;
 }
 
 Result<void> put(const std::string& out, const std::string& text) {
@@ -171,13 +182,11 @@ Result<void> write_html(const FileArgs& args, const std::string& out) {
   if (auto good = check_is_another(args.path, out); !good) return good;
   const auto opened = open_structured(args, true);
   if (!opened) return std::unexpected(opened.error());
-  const auto json = gather(*opened);
-  if (!json) return std::unexpected(json.error());
-  const std::string text = filled(viewer, "@DATA@", embedded(*json));
-  if (auto done = put(out, text); !done) return done;
-  const std::size_t violations = (*json)["violations"].size();
-  return print(fmt::format("{}: {} of {}, {}\n", out, plural((*json)["pages"], "page"), args.path,
-                           plural(violations, "violation")));
+  const auto gathered = gather(*opened);
+  if (!gathered) return std::unexpected(gathered.error());
+  if (auto done = put(out, filled(viewer, "@DATA@", gathered->json)); !done) return done;
+  return print(fmt::format("{}: {} of {}, {}\n", out, plural(gathered->pages, "page"), args.path,
+                           plural(gathered->violations, "violation")));
 }
 
 }  // namespace pagealloc::cli

@@ -1,4 +1,5 @@
-// The page for a browser, without a file's data: viewer.html, which the build puts into viewer.cpp.
+// The page for a browser, without a file's data: what stands in viewer/, which the build
+// puts into viewer.cpp.
 #pragma once
 
 #include <string_view>

@@ -26,6 +26,7 @@ fio|command|fio|compare
 python3-matplotlib|python||compare
 python3-jsonschema|module|jsonschema|test
 strace|command|strace|test
+chromium|command|chromium|test
 user-mode-linux|tool|linux.uml|test
 kmod|tool|insmod|test
 dmsetup|tool|dmsetup|test
