@@ -18,7 +18,9 @@ constexpr std::size_t at_transaction = 16;
 constexpr std::size_t at_run = 24;
 
 std::uint32_t computed_checksum(std::span<const std::byte> run) noexcept {
+  // LAB:BEGIN 1 computed_checksum(run)
   return crc32c(run.subspan(at_checksum + sizeof(std::uint32_t)));
+  // LAB:END
 }
 
 std::unexpected<Damage> damage(std::size_t offset_bytes, std::string cause) {
@@ -61,7 +63,7 @@ bool is_blank(std::span<const std::byte> bytes) noexcept {
 }
 
 void seal(std::span<std::byte> run, const Header& header) noexcept {
-  // LAB:BEGIN 1 seal(run, header)
+  // LAB:BEGIN 1 seal(run, header, computed_checksum)
   std::fill_n(run.data(), header_bytes, std::byte{0});
   run[at_type] = static_cast<std::byte>(header.type);
   store(run.data() + at_page, header.page);
@@ -73,7 +75,7 @@ void seal(std::span<std::byte> run, const Header& header) noexcept {
 
 std::expected<Header, Damage> check(std::span<const std::byte> run, PageId page,
                                     std::uint32_t page_bytes) {
-  // LAB:BEGIN 2 check(run, page, page_bytes)
+  // LAB:BEGIN 2 check(run, page, page_bytes, computed_checksum, damage)
   const std::uint32_t stored = checksum_of(run);
   const std::uint32_t computed = computed_checksum(run);
   if (stored != computed) {

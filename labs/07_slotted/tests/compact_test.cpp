@@ -1,0 +1,108 @@
+// Task 5: the records move, and nobody notices.
+#include <fmt/format.h>
+
+#include "labs/07_slotted/tests/common.h"
+#include "labs/07_slotted/tests/tests.h"
+
+namespace pagealloc::labs {
+
+namespace {
+
+constexpr const char* compact_function = "Page::compact";
+
+/// Records, erased slots, one of no bytes and a reference.
+Entries mixed(Test& t, std::uint32_t page_bytes) {
+  Entries entries;
+  for (std::uint32_t slot = 0; slot < 12; ++slot) {
+    entries.push_back({record_text(t, 1 + t.random().below(page_bytes / 24))});
+  }
+  entries[3] = {};
+  entries[5] = {""};
+  entries[6] = {};
+  entries[8] = {record_text(t, 16), true};
+  return entries;
+}
+
+}  // namespace
+
+void slots_keep_their_numbers(Test& t) {
+  const std::string number =
+      "a slot's number is what everybody else knows a record by. Compaction moves records and "
+      "changes what slots say; no slot goes to another place, and none goes away";
+  for (const std::uint32_t page_bytes : page_sizes) {
+    const Entries entries = mixed(t, page_bytes);
+    Guarded memory(page_bytes);
+    build(memory.bytes(), entries, {.fragment_bytes = 5});
+    slotted::Page page = trusted(memory.bytes());
+    page.compact();
+    expect_page(t, memory.bytes(), entries, {compact_function, number});
+  }
+}
+
+void all_fragments_come_back(Test& t) {
+  const std::string cause =
+      "afterwards the records lie side by side at the end of the page: heap bytes are the sum of "
+      "what they have, fragment bytes are 0. A reference has 16 bytes, whatever its slot says";
+  for (const bool first_is_highest : {true, false}) {
+    for (const std::uint32_t fragment_bytes : {0U, 1U, 7U, 40U}) {
+      const Entries entries = mixed(t, 2048);
+      Guarded memory(2048);
+      build(memory.bytes(), entries,
+            {.fragment_bytes = fragment_bytes, .first_is_highest = first_is_highest});
+      const std::uint32_t free = free_bytes(memory.bytes());
+      slotted::Page page = trusted(memory.bytes());
+      page.compact();
+      expect_page(t, memory.bytes(), entries,
+                  {compact_function,
+                   "records are copied from where they were before any of them moved: one that "
+                   "is put in its new place may lie on another's old one"});
+      const Numbers numbers = numbers_of(memory.bytes());
+      if (t.holds(numbers.fragment_bytes == 0 && gap_bytes(memory.bytes()) == free)) continue;
+      t.fail({.expected = fmt::format("no fragments, and a gap of {}", bytes_text(free)),
+              .found = fmt::format("fragments of {}, a gap of {}",
+                                   bytes_text(numbers.fragment_bytes),
+                                   bytes_text(gap_bytes(memory.bytes()))),
+              .cause = cause,
+              .function = compact_function,
+              .evidence = drawn(entries, memory.bytes())});
+    }
+  }
+}
+
+void insert_compacts_when_it_must(Test& t) {
+  const std::uint32_t page_bytes = page_sizes[t.random().below(std::size(page_sizes))];
+  Guarded memory(page_bytes);
+  Entries entries;
+  const std::size_t each = page_bytes / 16;
+  for (int i = 0; i < 8; ++i) entries.push_back({record_text(t, each)});
+  build(memory.bytes(), entries, {.fragment_bytes = page_bytes / 32});
+  slotted::Page page = trusted(memory.bytes());
+  const auto insert = [&](std::size_t bytes, const char* cause) {
+    const Entry entry{record_text(t, bytes)};
+    const auto slot = page.insert(record_of(entry));
+    if (!t.holds(slot == entries.size())) {
+      t.fail({.expected = fmt::format("a record of {} fits: {} in the gap, {} in fragments",
+                                      bytes_text(bytes), bytes_text(gap_bytes(memory.bytes())),
+                                      bytes_text(numbers_of(memory.bytes()).fragment_bytes)),
+              .found = slot ? fmt::format("slot {}", *slot) : "that it does not fit",
+              .cause = cause,
+              .function = "Page::insert",
+              .evidence = drawn(entries, memory.bytes())});
+    }
+    entries.push_back(entry);
+    expect_page(t, memory.bytes(), entries, {"Page::insert", cause});
+  };
+  const Slot first = slot_of(memory.bytes(), 0);
+  insert(4, "this one fits into the gap");
+  if (!t.holds(slot_of(memory.bytes(), 0) == first)) {
+    t.fail({.expected = "a record that fits into the gap moves no other",
+            .found = "the page was compacted",
+            .cause = "a compaction copies the whole heap: it is for when the gap is too small",
+            .function = "Page::insert"});
+  }
+  insert(free_bytes(memory.bytes()) - slotted::PageView::slot_bytes,
+         "the gap is too small and the fragments would do: insert() compacts, and then it fits. "
+         "Where the new slot goes to may be what a record has until then");
+}
+
+}  // namespace pagealloc::labs
