@@ -100,6 +100,8 @@ void insert_compacts_when_it_must(Test& t) {
             .cause = "a compaction copies the whole heap: it is for when the gap is too small",
             .function = "Page::insert"});
   }
+  insert(gap_bytes(memory.bytes()) - slotted::PageView::slot_bytes - 2,
+         "this one and its slot fit into the gap, and leave 2 bytes of it");
   insert(free_bytes(memory.bytes()) - slotted::PageView::slot_bytes,
          "the gap is too small and the fragments would do: insert() compacts, and then it fits. "
          "Where the new slot goes to may be what a record has until then");

@@ -107,13 +107,15 @@ void what_is_not_there(Test& t) {
   build(memory.bytes(), entries);
   const slotted::Page page = trusted(memory.bytes());
   expect_found(t, page, entries, "a slot whose offset is 0 was erased, and has no record");
+  const std::string unasked =
+      "the number of the slot is the caller's: it is compared with slots() before anything is read";
+  t.expect_trouble(unasked);
   for (const std::uint32_t slot : {5U, 6U, 100U, 118U, 119U, 65535U}) {
     const auto found = page.get(static_cast<SlotId>(slot));
     if (t.holds(!found)) continue;
     t.fail({.expected = fmt::format("get({}) of a page with 5 slots: nothing", slot),
             .found = text_of(entry_of(found)),
-            .cause = "the number of the slot is the caller's: it is compared with slots() before "
-                     "anything is read",
+            .cause = unasked,
             .function = "PageView::get"});
   }
 }
@@ -154,6 +156,7 @@ void the_largest_pages(Test& t) {
   constexpr std::uint32_t page_bytes = 65536;
   const std::string wraps =
       "65536 is 0 in 16 bits: sums of offsets and lengths have 32, and only what is stored has 16";
+  t.expect_trouble(wraps);
   Guarded memory(page_bytes);
   slotted::Page page = slotted::Page::make(memory.bytes());
   Entries entries;

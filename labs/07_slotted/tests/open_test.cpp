@@ -171,6 +171,13 @@ void every_lie_is_told(Test& t) {
         {52, heap_begin, "a record of no bytes in the heap", empty},
         {58, 17, "a reference that became a record of 17 bytes", sum},
     };
+    // Fragments make the sum come out right, so nothing but the heap's place is wrong.
+    const Numbers numbers = numbers_of(bytes);
+    const std::uint32_t used_bytes = numbers.heap_bytes - numbers.fragment_bytes;
+    page::store(bytes.data() + 36, static_cast<std::uint16_t>(page_bytes - 40 - used_bytes));
+    expect_told(t, bytes, entries,
+                {34, page_bytes - 40, "a heap that begins with the first slot", heap});
+    page::store(bytes.data() + 36, static_cast<std::uint16_t>(numbers.fragment_bytes));
     for (const Lie& lie : lies) expect_told(t, bytes, entries, lie);
     expect_taken(t, bytes, entries, "the page without any lie");
     if (!t.holds(memory.untouched())) {
