@@ -19,20 +19,20 @@ std::string text_of(const Checked& checked) {
     return fmt::format("damage at byte {}: {}", checked.error().offset_bytes,
                        checked.error().cause);
   }
-  return fmt::format("{} of page {}, transaction {}, run {}", name_of(checked->type),
-                     checked->page, checked->transaction, checked->run);
+  return fmt::format("{} of page {}, transaction {}, run {}", name_of(checked->type), checked->page,
+                     checked->transaction, checked->run);
 }
 
 /// Damage at one of these bytes. One check.
 void expect_damage(Test& t, const Checked& checked, std::uint64_t first, std::uint64_t last,
                    const std::string& what, const std::string& cause) {
   const bool good = !checked && checked.error().code == Errc::damaged &&
-                    checked.error().offset_bytes >= first &&
-                    checked.error().offset_bytes <= last && !checked.error().cause.empty();
+                    checked.error().offset_bytes >= first && checked.error().offset_bytes <= last &&
+                    !checked.error().cause.empty();
   if (t.holds(good)) return;
-  t.fail({.expected = fmt::format("{}: damage at byte {}", what,
-                                  first == last ? fmt::format("{}", first)
-                                                : fmt::format("{} to {}", first, last)),
+  t.fail({.expected = fmt::format(
+              "{}: damage at byte {}", what,
+              first == last ? fmt::format("{}", first) : fmt::format("{} to {}", first, last)),
           .found = text_of(checked),
           .cause = cause,
           .function = "check"});
@@ -52,11 +52,9 @@ void what_was_sealed_is_taken(Test& t) {
     for (const std::uint32_t pages : {1U, 3U}) {
       const page::Header header = random_header(t, pages);
       Guarded memory(std::size_t{page_bytes} * pages);
-      const Checked checked =
-          page::check(fill(t, memory, header).bytes(), header.page, page_bytes);
-      const bool same = checked && checked->type == header.type &&
-                        checked->page == header.page && checked->run == header.run &&
-                        checked->transaction == header.transaction;
+      const Checked checked = page::check(fill(t, memory, header).bytes(), header.page, page_bytes);
+      const bool same = checked && checked->type == header.type && checked->page == header.page &&
+                        checked->run == header.run && checked->transaction == header.transaction;
       if (t.holds(same)) continue;
       t.fail({.expected = text_of(Checked(header)),
               .found = text_of(checked),

@@ -60,8 +60,8 @@ std::optional<Problem> wrong_slot(std::span<const std::byte> page, std::uint32_t
   const std::uint32_t heap_begin =
       static_cast<std::uint32_t>(page.size()) - numbers_of(page).heap_bytes;
   if (slot.offset < heap_begin || slot.offset + bytes > page.size()) {
-    return problem(fmt::format("{}, and the heap is from {} to {}", where(slot), heap_begin,
-                               page.size()));
+    return problem(
+        fmt::format("{}, and the heap is from {} to {}", where(slot), heap_begin, page.size()));
   }
   if (std::memcmp(page.data() + slot.offset, entry.bytes->data(), bytes) == 0) return {};
   const std::string found(reinterpret_cast<const char*>(page.data() + slot.offset), bytes);
@@ -95,8 +95,7 @@ std::optional<Problem> wrong_page(std::span<const std::byte> page, const Entries
                                static_cast<std::int64_t>(page.size()) - numbers.heap_bytes)};
   }
   if (numbers.slots != entries.size()) {
-    return Problem{fmt::format("{} slots", entries.size()),
-                   fmt::format("{} slots", numbers.slots)};
+    return Problem{fmt::format("{} slots", entries.size()), fmt::format("{} slots", numbers.slots)};
   }
   std::uint32_t used_bytes = 0;
   std::uint32_t records = 0;

@@ -58,13 +58,13 @@ void all_fragments_come_back(Test& t) {
                    "is put in its new place may lie on another's old one"});
       const Numbers numbers = numbers_of(memory.bytes());
       if (t.holds(numbers.fragment_bytes == 0 && gap_bytes(memory.bytes()) == free)) continue;
-      t.fail({.expected = fmt::format("no fragments, and a gap of {}", bytes_text(free)),
-              .found = fmt::format("fragments of {}, a gap of {}",
-                                   bytes_text(numbers.fragment_bytes),
-                                   bytes_text(gap_bytes(memory.bytes()))),
-              .cause = cause,
-              .function = compact_function,
-              .evidence = drawn(entries, memory.bytes())});
+      t.fail(
+          {.expected = fmt::format("no fragments, and a gap of {}", bytes_text(free)),
+           .found = fmt::format("fragments of {}, a gap of {}", bytes_text(numbers.fragment_bytes),
+                                bytes_text(gap_bytes(memory.bytes()))),
+           .cause = cause,
+           .function = compact_function,
+           .evidence = drawn(entries, memory.bytes())});
     }
   }
 }

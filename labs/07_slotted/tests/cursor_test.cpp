@@ -73,13 +73,8 @@ void room_to_the_byte(Test& t) {
 
 void cursor_meets_all(Test& t) {
   Guarded memory(1024);
-  Entries entries = {{},
-                     {record_text(t, 9)},
-                     {""},
-                     {},
-                     {},
-                     {record_text(t, 16), true},
-                     {record_text(t, 3)}};
+  Entries entries = {
+      {}, {record_text(t, 9)}, {""}, {}, {}, {record_text(t, 16), true}, {record_text(t, 3)}};
   build(memory.bytes(), entries, {.first_is_highest = false});
   slotted::Page page = trusted(memory.bytes());
   const std::string cause =

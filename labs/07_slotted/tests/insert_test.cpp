@@ -72,8 +72,9 @@ void fill_to_the_byte(Test& t, std::uint32_t page_bytes) {
   insert_into(t, page, entries, {record_text(t, most)}, 5,
               "the last byte of the gap is free as well: a record fits when it and its slot "
               "leave nothing over");
-  expect_page(t, memory.bytes(), entries,
-              {"Page::place", "a record that fills the gap lies between slots and heap, on neither"});
+  expect_page(
+      t, memory.bytes(), entries,
+      {"Page::place", "a record that fills the gap lies between slots and heap, on neither"});
 }
 
 }  // namespace

@@ -18,8 +18,10 @@ Entries some_entries(Test& t, std::uint32_t page_bytes) {
   for (Entry& entry : entries) {
     const auto kind = t.random().below(8);
     if (kind == 0) continue;
-    if (kind == 1) entry = {record_text(t, 16), true};
-    else entry = {record_text(t, kind == 2 ? 0 : 1 + t.random().below(page_bytes / 20))};
+    if (kind == 1)
+      entry = {record_text(t, 16), true};
+    else
+      entry = {record_text(t, kind == 2 ? 0 : 1 + t.random().below(page_bytes / 20))};
   }
   entries.back() = {record_text(t, 12)};
   return entries;
@@ -29,13 +31,13 @@ void expect_taken(Test& t, std::span<const std::byte> bytes, const Entries& entr
                   const std::string& what) {
   const auto page = slotted::PageView::open(bytes);
   if (t.holds(page.has_value())) return;
-  t.fail({.expected = fmt::format("{} is whole", what),
-          .found = fmt::format("damage at byte {}: {}", page.error().offset_bytes,
-                               page.error().cause),
-          .cause = "records may lie in any order, with fragments between them or without, and "
-                   "erased slots may be anywhere: what adds up is whole",
-          .function = open_function,
-          .evidence = drawn(entries, bytes)});
+  t.fail(
+      {.expected = fmt::format("{} is whole", what),
+       .found = fmt::format("damage at byte {}: {}", page.error().offset_bytes, page.error().cause),
+       .cause = "records may lie in any order, with fragments between them or without, and "
+                "erased slots may be anywhere: what adds up is whole",
+       .function = open_function,
+       .evidence = drawn(entries, bytes)});
 }
 
 /// A number of the page that is changed, and what is wrong then.
@@ -87,8 +89,8 @@ void expect_sound(Test& t, std::span<const std::byte> bytes, const slotted::Page
       taken[i] = true;
     }
   }
-  if (wrong.empty() && (records != numbers.records ||
-                        used_bytes + numbers.fragment_bytes != numbers.heap_bytes)) {
+  if (wrong.empty() &&
+      (records != numbers.records || used_bytes + numbers.fragment_bytes != numbers.heap_bytes)) {
     wrong = "its numbers do not add up";
   }
   if (t.holds(wrong.empty())) return;
@@ -125,8 +127,8 @@ void every_lie_is_told(Test& t) {
   for (const std::uint32_t page_bytes : {512U, 4096U, 65536U}) {
     Guarded memory(page_bytes);
     const auto bytes = memory.bytes();
-    const Entries entries = {{record_text(t, 20)}, {}, {record_text(t, 30)}, {""},
-                             {record_text(t, 16), true}};
+    const Entries entries = {
+        {record_text(t, 20)}, {}, {record_text(t, 30)}, {""}, {record_text(t, 16), true}};
     build(bytes, entries, {.fragment_bytes = 2});
     const std::uint32_t end = page_bytes - 1;
     const std::uint32_t heap_begin = page_bytes - numbers_of(bytes).heap_bytes;
@@ -138,8 +140,9 @@ void every_lie_is_told(Test& t) {
         "`page - offset` is no small number when the offset is behind the page";
     const std::string none = "an erased slot has neither offset nor length";
     const std::string empty = "a record of no bytes lies at 40, and nowhere else";
-    const std::string twice = "no byte belongs to two records: else one is updated, and the other "
-                              "one changes";
+    const std::string twice =
+        "no byte belongs to two records: else one is updated, and the other "
+        "one changes";
     const Lie lies[] = {
         {32, (page_bytes - 40) / 4 + 1, "more slots than the page has room for", many},
         {32, 65535, "65535 slots", many},
@@ -216,8 +219,7 @@ void any_bytes_get_an_answer(Test& t) {
       expect_sound(t, bytes, *page);
     } else if (!t.holds(page.error().offset_bytes < page_bytes && !page.error().cause.empty())) {
       t.fail({.expected = "a damage that says what is wrong, and at which byte of the page",
-              .found = fmt::format("byte {}: '{}'", page.error().offset_bytes,
-                                   page.error().cause),
+              .found = fmt::format("byte {}: '{}'", page.error().offset_bytes, page.error().cause),
               .cause = "people read it, who have to find out what happened",
               .function = open_function});
     }

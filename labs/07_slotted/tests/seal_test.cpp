@@ -39,10 +39,9 @@ void fields_are_in_their_places(Test& t) {
       "the page was another one's before: seal() writes all 32 bytes, those that are to be 0 too";
   const std::string little = "fields are little-endian; store() of page/field.h does that";
   for (const Place& place :
-       {Place{"type", 4, 1, static_cast<std::uint64_t>(header.type)},
-        Place{"zero", 5, 3, 0}, Place{"page", 8, 8, header.page},
-        Place{"transaction", 16, 8, header.transaction}, Place{"run", 24, 4, header.run},
-        Place{"zero", 28, 4, 0}}) {
+       {Place{"type", 4, 1, static_cast<std::uint64_t>(header.type)}, Place{"zero", 5, 3, 0},
+        Place{"page", 8, 8, header.page}, Place{"transaction", 16, 8, header.transaction},
+        Place{"run", 24, 4, header.run}, Place{"zero", 28, 4, 0}}) {
     const std::uint64_t found = number(run, place.offset, place.bytes);
     if (t.holds(found == place.expected)) continue;
     t.fail({.expected = fmt::format("{} at offset {}, {}: {:#x}", place.name, place.offset,

@@ -15,13 +15,13 @@ void update(Test& t, slotted::Page& page, Entries& entries, std::uint32_t slot, 
             bool fits, const std::string& cause) {
   const bool found = page.update(static_cast<SlotId>(slot), record_of(entry));
   if (!t.holds(found == fits)) {
-    t.fail({.expected = fmt::format("update({}, {}) of {}: {}", slot, text_of(entry),
-                                    slot < entries.size() ? text_of(entries[slot]) : "no slot",
-                                    fits),
-            .found = found ? "true" : "false",
-            .cause = cause,
-            .function = update_function,
-            .evidence = drawn(entries, page.directory().bytes())});
+    t.fail(
+        {.expected = fmt::format("update({}, {}) of {}: {}", slot, text_of(entry),
+                                 slot < entries.size() ? text_of(entries[slot]) : "no slot", fits),
+         .found = found ? "true" : "false",
+         .cause = cause,
+         .function = update_function,
+         .evidence = drawn(entries, page.directory().bytes())});
   }
   if (fits) entries[slot] = entry;
   expect_page(t, page.directory().bytes(), entries, {update_function, cause});
@@ -59,8 +59,9 @@ void updates_in_place(Test& t) {
   update(t, page, entries, 3, {""}, true, empty);
   update(t, page, entries, 3, {""}, true, empty);
   for (const std::uint32_t slot : {2U, 6U, 65535U}) {
-    update(t, page, entries, slot, {"x"}, false,
-           "an erased slot has no record that could be updated, and neither has one that never was");
+    update(
+        t, page, entries, slot, {"x"}, false,
+        "an erased slot has no record that could be updated, and neither has one that never was");
   }
 }
 
@@ -78,8 +79,7 @@ void updates_that_grow(Test& t) {
            "the gap is too small, with the fragments it is not: update() compacts. Meanwhile the "
            "old record is not moved with the others: its bytes are what the new one needs");
     update(t, page, entries, 4, {""}, true, "a record of no bytes takes nothing");
-    update(t, page, entries, 4,
-           {record_text(t, gap_bytes(memory.bytes()))}, true,
+    update(t, page, entries, 4, {record_text(t, gap_bytes(memory.bytes()))}, true,
            "a record of no bytes may grow like any other");
   }
 }
