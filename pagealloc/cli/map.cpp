@@ -18,6 +18,7 @@ struct Args {
   FileArgs file;
 };
 
+/// The same letters as in the browser (viewer/map.js).
 struct Mark {
   char letter;
   fmt::terminal_color color;
@@ -32,15 +33,15 @@ Mark mark_of(Condition condition) {
     case Condition::punched:
       return {'_', fmt::terminal_color::bright_black};
     case Condition::superblock:
-      return {'S', fmt::terminal_color::magenta};
+      return {'B', fmt::terminal_color::magenta};
     case Condition::map:
       return {'M', fmt::terminal_color::cyan};
     case Condition::slotted:
-      return {'s', fmt::terminal_color::green};
+      return {'S', fmt::terminal_color::green};
     case Condition::node:
-      return {'n', fmt::terminal_color::blue};
+      return {'N', fmt::terminal_color::blue};
     case Condition::overflow:
-      return {'o', fmt::terminal_color::yellow};
+      return {'O', fmt::terminal_color::yellow};
     case Condition::damaged:
       break;
   }
