@@ -49,7 +49,7 @@ class NodeModel {
   }
 
   /// A node made anew of what the map has, and the node as it is.
-  std::string nodes() const {
+  std::string drawn() const {
     std::vector<std::byte> bytes(bytes_.size());
     Node expected = Node::make(bytes);
     for (const auto& [key, value] : model_) {
@@ -170,20 +170,7 @@ class NodeModel {
 
 class NodeSizes : public ::testing::TestWithParam<std::uint32_t> {};
 
-TEST_P(NodeSizes, a_node_does_what_a_map_does) {
-  std::uint64_t left = operations();
-  unsigned refused = 0;
-  for (std::uint64_t seed = 1; left > 0; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    NodeModel model(GetParam(), seed);
-    for (unsigned i = 0; i < 5'000 && left > 0; ++i, --left) {
-      ASSERT_NO_FATAL_FAILURE(model.step()) << "step " << i << model.nodes();
-      ASSERT_NO_FATAL_FAILURE(model.check()) << "step " << i << model.nodes();
-    }
-    refused += model.refused();
-  }
-  EXPECT_GT(refused, 0U) << "no node was ever full";
-}
+TEST_P(NodeSizes, a_node_does_what_a_map_does) { expect_what_a_map_does<NodeModel>(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(Of, NodeSizes,
                          ::testing::Values(512, 1024, 2048, 4096, 8192, 16384, 32768, 65536));

@@ -56,7 +56,7 @@ class PageModel {
   unsigned refused() const { return refused_; }
 
   /// A page made anew of what the map has, and the page as it is.
-  std::string pages() const {
+  std::string drawn() const {
     std::vector<std::byte> bytes(bytes_.size());
     Page expected = Page::make(bytes);
     const std::size_t slots = model_.empty() ? 0 : std::size_t{model_.rbegin()->first} + 1;
@@ -198,20 +198,7 @@ class PageModel {
 
 class Sizes : public ::testing::TestWithParam<std::uint32_t> {};
 
-TEST_P(Sizes, a_page_does_what_a_map_does) {
-  std::uint64_t left = operations();
-  unsigned refused = 0;
-  for (std::uint64_t seed = 1; left > 0; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    PageModel model(GetParam(), seed);
-    for (unsigned i = 0; i < 5'000 && left > 0; ++i, --left) {
-      ASSERT_NO_FATAL_FAILURE(model.step()) << "step " << i << model.pages();
-      ASSERT_NO_FATAL_FAILURE(model.check()) << "step " << i << model.pages();
-    }
-    refused += model.refused();
-  }
-  EXPECT_GT(refused, 0U) << "no page was ever full";
-}
+TEST_P(Sizes, a_page_does_what_a_map_does) { expect_what_a_map_does<PageModel>(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(Of, Sizes,
                          ::testing::Values(512, 1024, 2048, 4096, 8192, 16384, 32768, 65536));
