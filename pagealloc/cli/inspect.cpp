@@ -48,7 +48,8 @@ Place place_by_header(PageFile& file, PageId page) {
   if (!lent) return place;
   const page::Header header = page::header_of(lent->bytes());
   const bool plausible = header.page == page && header.type == page::Type::overflow &&
-                         header.run > 0 && header.run <= file.pages() - page;
+                         header.run > 0 && header.run <= file.pages() - page &&
+                         std::uint64_t{header.run} * lent->bytes().size() <= 1ULL << 30;
   if (plausible && !page::is_blank(lent->bytes())) place.run = header.run;
   return place;
 }
@@ -103,25 +104,26 @@ std::string json_of(const Place& place, const slotted::Layout& layout,
 }
 
 Result<void> inspect_page(const Args& args, PageId page) {
-  auto file = open_pages(args.file, true);
-  if (!file) return std::unexpected(file.error());
-  if (page >= (*file)->pages()) {
+  auto pages = open_pages(args.file, true);
+  if (!pages) return std::unexpected(pages.error());
+  PageFile* const file = pages->file.get();
+  if (page >= file->pages()) {
     return std::unexpected(
-        error_of(**file, Op{.verb = Verb::read, .result = Errc::beyond_end, .page = page}));
+        error_of(*file, Op{.verb = Verb::read, .result = Errc::beyond_end, .page = page}));
   }
-  const auto allocator = page::Allocator::open(**file);
+  const auto allocator = page::Allocator::open(*file);
   const bool known = allocator && page < allocator->pages();
-  const Place place = known ? place_of(*allocator, page) : place_by_header(**file, page);
-  const auto run = page::read_raw(**file, place.page, place.run);
+  const Place place = known ? place_of(*allocator, page) : place_by_header(*file, page);
+  const auto run = page::read_raw(*file, place.page, place.run);
   if (!run) return std::unexpected(run.error());
   slotted::Layout layout =
-      slotted::layout_of(run->bytes(), place.page, (*file)->geometry().page_bytes);
+      slotted::layout_of(run->bytes(), place.page, file->geometry().page_bytes);
   const bool free = place.state == "free" || place.state == "punched";
   if (free) layout.damage = {};  // whatever is left there
   auto printed = print(args.json ? json_of(place, layout, run->bytes())
                                  : text_of(args, place, layout, run->bytes()));
   if (!printed || !layout.damage) return printed;
-  return std::unexpected(page::error_of(**file, place.page, *layout.damage));
+  return std::unexpected(page::error_of(*file, place.page, *layout.damage));
 }
 
 Result<void> inspect_file(const Args& args) {

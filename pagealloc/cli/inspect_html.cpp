@@ -161,13 +161,23 @@ Result<void> put(const std::string& out, const std::string& text) {
   return put_on_host(out, there ? std::optional(os::sim::FileImage{}) : std::nullopt, image);
 }
 
-/// A browser's page in place of the file that it is about would be the end of that.
-Result<void> check_is_another(const std::string& path, const std::string& out) {
-  struct statx from{};
+/// A browser's page in place of the file that it is about would be the end of that; and what takes
+/// the place of a device or a link is not what was meant.
+Result<void> check_out(const std::string& path, const std::string& out) {
   struct statx to{};
   os::Kernel& host = os::linux_kernel();
+  const int result =
+      host.statx(AT_FDCWD, out.c_str(), AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_TYPE, &to);
+  if (result == -ENOENT) return {};
+  if (result < 0) {
+    return std::unexpected(error_at(out, errc_of_open(-result), "cannot open", -result));
+  }
+  if ((to.stx_mode & S_IFMT) != S_IFREG) {
+    return std::unexpected(
+        error_at(out, Errc::bad_argument, "exists and is no regular file; nothing was written"));
+  }
+  struct statx from{};
   if (host.statx(AT_FDCWD, path.c_str(), 0, STATX_INO, &from) < 0) return {};
-  if (host.statx(AT_FDCWD, out.c_str(), 0, STATX_INO, &to) < 0) return {};
   if (from.stx_ino != to.stx_ino || from.stx_dev_major != to.stx_dev_major ||
       from.stx_dev_minor != to.stx_dev_minor) {
     return {};
@@ -179,14 +189,17 @@ Result<void> check_is_another(const std::string& path, const std::string& out) {
 }  // namespace
 
 Result<void> write_html(const FileArgs& args, const std::string& out) {
-  if (auto good = check_is_another(args.path, out); !good) return good;
+  if (auto good = check_out(args.path, out); !good) return good;
   const auto opened = open_structured(args, true);
   if (!opened) return std::unexpected(opened.error());
   const auto gathered = gather(*opened);
   if (!gathered) return std::unexpected(gathered.error());
   if (auto done = put(out, filled(viewer, "@DATA@", gathered->json)); !done) return done;
-  return print(fmt::format("{}: {} of {}, {}\n", out, plural(gathered->pages, "page"), args.path,
-                           plural(gathered->violations, "violation")));
+  auto printed = print(fmt::format("{}: {} of {}, {}\n", out, plural(gathered->pages, "page"),
+                                   args.path, plural(gathered->violations, "violation")));
+  if (!printed || gathered->violations == 0) return printed;
+  return std::unexpected(
+      error_at(args.path, Errc::damaged, plural(gathered->violations, "violation")));
 }
 
 }  // namespace pagealloc::cli

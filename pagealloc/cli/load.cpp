@@ -1,6 +1,7 @@
 // `pagealloc load`: lines as records, in new pages of a structured file.
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <iostream>
 #include <map>
 
@@ -132,7 +133,8 @@ Result<void> load(const Args& given) {
   Pages pages(opened->allocator);
   const auto count = args.sorted ? load_pairs(args, pages) : load_records(pages);
   if (!count) return std::unexpected(count.error());
-  if (std::cin.bad()) {
+  // An error of the standard input ends std::getline as its end does.
+  if (std::cin.bad() || std::ferror(stdin) != 0) {
     return std::unexpected(error_at({}, Errc::io, "cannot read the standard input", errno));
   }
   const std::uint64_t large = opened->allocator.census().used - before - pages.written();

@@ -1,7 +1,11 @@
 #include "pagealloc/cli/structured.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 
+#include "pagealloc/os/host.h"
+#include "pagealloc/os/kernel.h"
 #include "pagealloc/page/checked.h"
 #include "pagealloc/page/superblock.h"
 
@@ -20,39 +24,66 @@ Result<std::uint32_t> find_page_bytes(const FileArgs& args) {
   options->read_only = true;
   auto file = pagealloc::open(args.path, *options);
   if (!file) return std::unexpected(file.error());
-  const auto said_at = [&](std::uint64_t offset_bytes) -> std::optional<std::uint32_t> {
-    const PageId page = offset_bytes / page_bytes_min;
-    if (page >= (*file)->pages()) return {};
-    const auto lent = read_page(**file, page);
-    return lent ? page::page_bytes_of(lent->bytes()) : std::nullopt;
-  };
-  if (const auto found = said_at(0)) return *found;
-  for (std::uint32_t page_bytes = page_bytes_min; page_bytes <= page_bytes_max; page_bytes *= 2) {
-    for (std::uint64_t copy = 1; copy < page::superblocks; ++copy) {
-      if (said_at(copy * page_bytes) == page_bytes) return page_bytes;
+  std::optional<std::uint32_t> said;
+  // A copy is believed whose checksum is right at the size that it says; else the first that says
+  // anything, so that what is wrong with it can be told.
+  for (std::uint64_t copy = 0; copy < page::superblocks; ++copy) {
+    for (std::uint32_t page_bytes = page_bytes_min; page_bytes <= page_bytes_max; page_bytes *= 2) {
+      const std::uint32_t run = page_bytes / page_bytes_min;
+      if ((copy + 1) * run > (*file)->pages()) break;
+      const auto bytes = page::read_raw(**file, copy * run, run);
+      if (!bytes) continue;
+      const auto stated = page::page_bytes_of(bytes->bytes());
+      if (stated == page_bytes && page::check(bytes->bytes(), copy, page_bytes)) return page_bytes;
+      if (stated && (copy == 0 || stated == page_bytes) && !said) said = stated;
     }
   }
+  if (said) return *said;
   return std::unexpected(error_at(
       args.path, Errc::not_page_file,
       "no superblock in it: this is no file of structured pages (pagealloc format makes one)"));
 }
 
-Result<std::unique_ptr<PageFile>> open_pages(FileArgs args, bool read_only) {
+Result<Lock> Lock::take(const std::string& path, bool shared) {
+  os::Kernel& host = os::linux_kernel();
+  const int fd = host.open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+  if (fd < 0) return std::unexpected(error_at(path, errc_of_open(-fd), "cannot open", -fd));
+  Lock lock(fd);
+  const int result = os::flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB);
+  if (result == 0) return lock;
+  if (result != -EWOULDBLOCK) {
+    return std::unexpected(error_at(path, Errc::not_available,
+                                    "not available here: the file cannot be locked", -result));
+  }
+  return std::unexpected(error_at(path, Errc::cannot_open,
+                                  shared ? "another process is writing to it"
+                                         : "another process is reading it or writing to it"));
+}
+
+Lock::~Lock() {
+  if (fd_ >= 0) (void)os::linux_kernel().close(fd_);
+}
+
+Result<LockedPages> open_pages(FileArgs args, bool read_only) {
   const auto page_bytes = find_page_bytes(args);
   if (!page_bytes) return std::unexpected(page_bytes.error());
+  auto lock = Lock::take(args.path, read_only);
+  if (!lock) return std::unexpected(lock.error());
   args.page_bytes = *page_bytes;
   auto options = options_of(args);
   if (!options) return std::unexpected(options.error());
   options->read_only = read_only;
-  return pagealloc::open(args.path, *options);
+  auto file = pagealloc::open(args.path, *options);
+  if (!file) return std::unexpected(file.error());
+  return LockedPages{std::move(*lock), std::move(*file)};
 }
 
 Result<Structured> open_structured(FileArgs args, bool read_only) {
-  auto file = open_pages(std::move(args), read_only);
-  if (!file) return std::unexpected(file.error());
-  auto allocator = page::Allocator::open(**file);
+  auto pages = open_pages(std::move(args), read_only);
+  if (!pages) return std::unexpected(pages.error());
+  auto allocator = page::Allocator::open(*pages->file);
   if (!allocator) return std::unexpected(allocator.error());
-  return Structured{std::move(*file), std::move(*allocator)};
+  return Structured{std::move(pages->lock), std::move(pages->file), std::move(*allocator)};
 }
 
 std::string plural(std::uint64_t count, std::string_view what) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "pagealloc/cli/common.h"
 #include "pagealloc/page/allocator.h"
@@ -16,15 +17,35 @@ void add_structured(CLI::App& command, FileArgs& args);
 /// at where each page size would have them. not_page_file when there is none.
 Result<std::uint32_t> find_page_bytes(const FileArgs& args);
 
+/// That no other of these commands writes to the file: a file has one allocator at a time. Readers
+/// share it. flock(2), of the host's file, whatever kernel the command runs on.
+class Lock {
+ public:
+  /// cannot_open when another process has it; not_available where files cannot be locked.
+  static Result<Lock> take(const std::string& path, bool shared);
+  Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Lock& operator=(Lock&&) = delete;
+  ~Lock();
+
+ private:
+  explicit Lock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+/// The pages of such a file, of the size that it says, and nobody who changes them meanwhile.
+struct LockedPages {
+  Lock lock;
+  std::unique_ptr<PageFile> file;
+};
+Result<LockedPages> open_pages(FileArgs args, bool read_only);
+
 /// A structured file: the allocator works on the page file.
 struct Structured {
+  Lock lock;
   std::unique_ptr<PageFile> file;
   page::Allocator allocator;
 };
 Result<Structured> open_structured(FileArgs args, bool read_only);
-
-/// Of a file that could not be opened as a whole: its pages, of the size that it says.
-Result<std::unique_ptr<PageFile>> open_pages(FileArgs args, bool read_only);
 
 /// "3 slotted, 1 map"; "1 page", "2 pages".
 std::string plural(std::uint64_t count, std::string_view what);

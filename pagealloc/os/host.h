@@ -6,5 +6,6 @@ namespace pagealloc::os {
 
 int rename(const char* from, const char* to) noexcept;
 int fchmod(int fd, unsigned mode) noexcept;
+int flock(int fd, int operation) noexcept;
 
 }  // namespace pagealloc::os

@@ -2,6 +2,7 @@
 #include <liburing.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -445,5 +446,7 @@ int rename(const char* from, const char* to) noexcept {
 }
 
 int fchmod(int fd, unsigned mode) noexcept { return ::fchmod(fd, mode) < 0 ? -errno : 0; }
+
+int flock(int fd, int operation) noexcept { return ::flock(fd, operation) < 0 ? -errno : 0; }
 
 }  // namespace pagealloc::os

@@ -41,7 +41,8 @@ Census Allocator::census() const noexcept {
 // --- Allocating ---------------------------------------------------------------------------------
 
 Result<PageId> Allocator::allocate(std::uint32_t run) {
-  const std::uint64_t run_max = (std::uint64_t{1} << 30) / file_->geometry().page_bytes;
+  if (auto good = check_usable(); !good) return std::unexpected(good.error());
+  const std::uint64_t run_max = this->run_max();
   if (run == 0 || run > run_max) {
     return std::unexpected(
         Error{.code = Errc::bad_argument,
@@ -54,6 +55,11 @@ Result<PageId> Allocator::allocate(std::uint32_t run) {
     if (auto grown = grow(missing); !grown) return std::unexpected(grown.error());
   }
   return take(run);
+}
+
+/// What one operation moves.
+std::uint64_t Allocator::run_max() const noexcept {
+  return (std::uint64_t{1} << 30) / file_->geometry().page_bytes;
 }
 
 std::uint64_t Allocator::idle_pages() const noexcept { return pages() - used_pages_ - held_pages_; }
@@ -119,6 +125,7 @@ Result<void> Allocator::fill_punched(PageId page, std::uint32_t run) {
 }
 
 Result<void> Allocator::free(PageId page) {
+  if (auto good = check_usable(); !good) return good;
   if (page >= pages()) {
     return std::unexpected(refuse(page, Errc::beyond_end,
                                   fmt::format("cannot be freed, there are {} pages", pages())));
@@ -166,6 +173,7 @@ void Allocator::resize(std::uint64_t pages) {
 // --- Committing ---------------------------------------------------------------------------------
 
 Result<void> Allocator::commit() {
+  if (auto good = check_usable(); !good) return good;
   if (auto given = give_homes(); !given) return given;
   Superblock next = last_;
   next.commit = transaction();
@@ -175,10 +183,20 @@ Result<void> Allocator::commit() {
   if (auto written = tree_.write(*file_, map_, next.commit, next); !written) return written;
   if (auto durable = sync(*file_); !durable) return durable;
   const PageId at = at_ == 0 ? 2 : 0;
-  if (auto written = write_superblocks(next, at); !written) return written;
-  if (auto durable = sync(*file_); !durable) return durable;
-  settle(next, at);
-  return {};
+  auto published = write_superblocks(next, at);
+  if (published) published = sync(*file_);
+  half_published_ = !published;
+  if (published) settle(next, at);
+  return published;
+}
+
+/// A superblock that has arrived in part may be what the next open() finds, so nothing that it
+/// points to may change any more: neither its map nor the pages that it says are in use.
+Result<void> Allocator::check_usable() const {
+  if (!half_published_) return {};
+  return std::unexpected(refuse(at_ == 0 ? 2 : 0, Errc::poisoned,
+                                "a commit failed while this superblock was written; open the file "
+                                "again, to see whether it is there"));
 }
 
 /// The map's pages move, which changes the map. It ends: each of them moves once in a commit.
@@ -213,6 +231,7 @@ Result<void> Allocator::write_superblocks(const Superblock& superblock, PageId f
 // --- Giving back --------------------------------------------------------------------------------
 
 Result<void> Allocator::punch(PageId page, std::uint64_t count) {
+  if (auto good = check_usable(); !good) return good;
   if (page >= pages() || count > pages() - page) {
     return std::unexpected(
         refuse(page, Errc::beyond_end,
@@ -236,9 +255,8 @@ Result<void> Allocator::punch(PageId page, std::uint64_t count) {
 /// First the hole, then the note of it: the other way round a full disk could surprise who relies
 /// on blocks that the map says are there.
 Result<void> Allocator::punch_run(PageId page, std::uint64_t count) {
-  const std::uint64_t run_max = (std::uint64_t{1} << 30) / file_->geometry().page_bytes;
   while (count > 0) {
-    const auto run = static_cast<std::uint32_t>(std::min(run_max, count));
+    const auto run = static_cast<std::uint32_t>(std::min(run_max(), count));
     if (auto punched = pagealloc::punch(*file_, page, run); !punched) return punched;
     for (PageId at = page; at < page + run; ++at) {
       if (state(at) == State::free) map_.punch(at);

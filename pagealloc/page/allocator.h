@@ -60,7 +60,9 @@ class Allocator {
   Result<void> free(PageId page);
 
   /// Makes durable what was written, allocated and freed, and `roots`. When this returns without an
-  /// error it is acknowledged. After disk_full nothing has changed, and it may be tried again.
+  /// error it is acknowledged. After disk_full nothing has changed, and it may be tried again;
+  /// after an error of the superblock's own write or sync nobody knows whether it is there, and
+  /// from then on everything is refused (poisoned) until the file is opened again.
   Result<void> commit();
 
   /// Gives the blocks of free pages back to the file system, and commits. Errors: bad_argument when
@@ -100,6 +102,8 @@ class Allocator {
   Result<void> mend_superblocks(unsigned whole);
   Result<void> write_superblocks(const Superblock& superblock, PageId first);
   Result<void> check_map() const;
+  Result<void> check_usable() const;
+  std::uint64_t run_max() const noexcept;
 
   Result<PageId> take(std::uint32_t run);
   Result<PageId> take_at(PageId page, std::uint32_t run);
@@ -126,6 +130,7 @@ class Allocator {
   std::vector<Run> held_;             // freed since the last commit, which needs them
   std::unordered_set<PageId> fresh_;  // allocated since the last commit
   std::vector<Error> damaged_;
+  bool half_published_ = false;  // the last commit failed when its superblock was under way
 };
 
 }  // namespace pagealloc::page

@@ -81,6 +81,10 @@ Result<Allocator> Allocator::open(PageFile& file) {
         fmt::format("the file was cut off: its last commit has {} pages, and here are {}",
                     superblock.pages, file.pages())));
   }
+  // Before anything is made as large as it says.
+  if (auto good = opened.tree_.check_root(file, superblock); !good) {
+    return std::unexpected(good.error());
+  }
   opened.map_.resize(superblock.pages);
   if (auto loaded = opened.tree_.load(file, superblock, opened.map_); !loaded) {
     return std::unexpected(loaded.error());
@@ -144,6 +148,7 @@ Result<void> Allocator::mend_superblocks(unsigned whole) {
 /// What checksums vouch for and still cannot be: a map that was written by something else.
 Result<void> Allocator::check_map() const {
   std::uint64_t used = 0;
+  std::uint64_t run = 0;
   State before = State::free;
   for (PageId page = 0; page < pages(); ++page) {
     const State now = state(page);
@@ -152,6 +157,11 @@ Result<void> Allocator::check_map() const {
     if (now == State::inside && before != State::used && before != State::inside) {
       return std::unexpected(
           refuse(page, Errc::damaged, "inside of a run that the free map shows no beginning of"));
+    }
+    run = now == State::inside ? run + 1 : 1;
+    if (run > run_max()) {
+      return std::unexpected(
+          refuse(page, Errc::damaged, fmt::format("a run of more than {} pages", run_max())));
     }
     if (now != State::used && (page < superblocks || is_map(page))) {
       return std::unexpected(

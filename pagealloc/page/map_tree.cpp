@@ -141,15 +141,43 @@ void MapTree::settle() {
 
 // --- Opening ------------------------------------------------------------------------------------
 
-Result<void> MapTree::load(PageFile& file, const Superblock& superblock, FreeMap& map) {
-  (void)resize(superblock.pages);
+Result<void> MapTree::check_root(PageFile& file, const Superblock& superblock) const {
+  std::uint64_t nodes = (superblock.pages + leaf_pages() - 1) / leaf_pages();
+  std::uint32_t levels = 1;
+  for (; nodes > 1; ++levels) nodes = (nodes + fanout() - 1) / fanout();
   const PageId copy = 0;  // whichever it was read from
-  if (superblock.map_levels != levels_.size()) {
+  if (superblock.map_levels != levels) {
     return std::unexpected(
         error_of(file, copy,
                  {108, fmt::format("a free map of {} levels, but {} pages need {}",
-                                   superblock.map_levels, superblock.pages, levels_.size())}));
+                                   superblock.map_levels, superblock.pages, levels)}));
   }
+  const auto root = check_node(
+      file, {.home = superblock.map_root, .checksum = superblock.map_checksum}, superblock.pages);
+  if (!root) return std::unexpected(root.error());
+  return {};
+}
+
+/// Is this the page that its parent means? Returns it.
+Result<PageRef> MapTree::check_node(PageFile& file, const Node& node, std::uint64_t pages) {
+  const auto damage = [&](std::string cause) {
+    return std::unexpected(error_of(file, node.home, {0, std::move(cause)}));
+  };
+  if (node.home < superblocks || node.home >= pages) {
+    return damage("the free map points here, and cannot");
+  }
+  auto lent = read(file, node.home, Type::map);
+  if (lent && checksum_of(lent->bytes()) != node.checksum) {
+    return damage(
+        fmt::format("the free map expects checksum {:08x} here: an older page, which a "
+                    "later one was to replace",
+                    node.checksum));
+  }
+  return lent;
+}
+
+Result<void> MapTree::load(PageFile& file, const Superblock& superblock, FreeMap& map) {
+  (void)resize(superblock.pages);
   levels_.back().front() = {.home = superblock.map_root, .checksum = superblock.map_checksum};
   for (std::size_t level = levels_.size(); level-- > 0;) {
     for (std::size_t index = 0; index < levels_[level].size(); ++index) {
@@ -166,25 +194,22 @@ Result<void> MapTree::load_node(PageFile& file, Place place, FreeMap& map) {
   const auto damage = [&](std::size_t offset_bytes, std::string cause) {
     return std::unexpected(error_of(file, node.home, {offset_bytes, std::move(cause)}));
   };
-  if (node.home < superblocks || node.home >= map.pages() || !homes_.insert(node.home).second) {
-    return damage(0, "the free map points here, and cannot");
-  }
-  const auto lent = read(file, node.home, Type::map);
+  const auto lent = check_node(file, node, map.pages());
   if (!lent) return std::unexpected(lent.error());
+  if (!homes_.insert(node.home).second) return damage(0, "the free map points here twice");
   const auto bytes = lent->bytes();
-  if (checksum_of(bytes) != node.checksum) {
-    return damage(0, fmt::format("the free map expects checksum {:08x} here: an older page, which "
-                                 "a later one was to replace",
-                                 node.checksum));
-  }
   if (page::load<std::uint64_t>(bytes.data() + at_first) != first_page(place) ||
       page::load<std::uint32_t>(bytes.data() + at_level) != place.level ||
       !is_blank(bytes.subspan(at_zero, begins - at_zero))) {
     return damage(at_first, "another part of the free map than its place in the tree says");
   }
+  const auto content = bytes.subspan(begins);
   if (place.level == 0) {
-    map.decode(first_page(place), bytes.subspan(begins));
-    return {};
+    map.decode(first_page(place), content);
+    std::vector<std::byte> again(content.size());
+    map.encode(first_page(place), again);
+    if (std::ranges::equal(again, content)) return {};
+    return damage(begins, "states of pages behind the end of the file");
   }
   auto& children = levels_[place.level - 1];
   const std::byte* at = bytes.data() + begins;
@@ -193,6 +218,8 @@ Result<void> MapTree::load_node(PageFile& file, Place place, FreeMap& map) {
     children[i] = {.home = page::load<std::uint64_t>(at),
                    .checksum = page::load<std::uint32_t>(at + sizeof(PageId))};
   }
+  const auto behind = static_cast<std::size_t>(at - bytes.data());
+  if (!is_blank(bytes.subspan(behind))) return damage(behind, "entries behind the last one");
   return {};
 }
 

@@ -37,6 +37,9 @@ class MapTree {
   /// Pages that a leaf is about.
   std::uint64_t leaf_pages() const noexcept { return std::uint64_t{page_bytes_ - begins} * 4; }
 
+  /// Can this be the map of a file with so many pages? Looks at its root alone, and needs no memory
+  /// for more: of a file that claims to be very long. Errors as load().
+  Result<void> check_root(PageFile& file, const Superblock& superblock) const;
   /// Reads what the superblock points to into `map`, which has its pages already. Errc::damaged
   /// names the page of the map where something is wrong.
   Result<void> load(PageFile& file, const Superblock& superblock, FreeMap& map);
@@ -82,6 +85,7 @@ class MapTree {
   std::size_t fanout() const noexcept { return (page_bytes_ - begins) / entry_bytes; }
   std::uint64_t first_page(Place place) const noexcept;
   void touch(Place place);
+  static Result<PageRef> check_node(PageFile& file, const Node& node, std::uint64_t pages);
   Result<void> load_node(PageFile& file, Place place, FreeMap& map);
   Result<void> write_node(PageFile& file, Place place, const FreeMap& map, Buffer& buffer,
                           std::uint64_t transaction);

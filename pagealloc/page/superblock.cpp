@@ -27,9 +27,9 @@ constexpr std::size_t at_map_levels = 108;
 constexpr std::size_t at_used_pages = 112;
 constexpr std::size_t at_roots = 120;
 constexpr std::size_t at_encryption = 184;
-constexpr std::size_t fields_end = 248;
 
 constexpr std::array<std::uint8_t, 8> magic = {0x89, 'P', 'G', 'F', '\r', '\n', 0x1a, '\n'};
+constexpr std::uint64_t commit_max = UINT64_MAX - 2;  // so that one more can be counted
 constexpr std::uint32_t byte_order = 0x0a0b0c0d;
 
 bool has_magic(std::span<const std::byte> bytes) noexcept {
@@ -128,7 +128,12 @@ std::expected<Superblock, Damage> decode(std::span<const std::byte> bytes, PageI
                                       : fmt::format("features {:#x} are not known here", unknown),
                                   Errc::not_available});
   }
-  for (const auto& [begin, end] : {std::pair{at_zero, at_features}, {at_encryption, fields_end}}) {
+  if (header->transaction != superblock.commit || superblock.commit > commit_max) {
+    return std::unexpected(Damage{at_commit, fmt::format("commit {} in a page of transaction {}",
+                                                         superblock.commit, header->transaction)});
+  }
+  for (const auto& [begin, end] :
+       {std::pair{at_zero, at_features}, {at_encryption, bytes.size()}}) {
     if (is_blank(bytes.subspan(begin, end - begin))) continue;
     return std::unexpected(Damage{begin, "bytes that are to be 0 are not"});
   }

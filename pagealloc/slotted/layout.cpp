@@ -218,9 +218,12 @@ std::optional<page::Damage> wrong_content(Bytes run, page::Type type, std::uint3
     }
     case page::Type::overflow: {
       const std::uint64_t bytes = number(run, 32, 8);
-      if (overflow_pages(bytes, page_bytes) == run.size() / page_bytes) return {};
-      return page::Damage{32, fmt::format("a record of {} bytes, in a run of {} pages", bytes,
-                                          run.size() / page_bytes)};
+      if (bytes > run.size() || overflow_pages(bytes, page_bytes) != run.size() / page_bytes) {
+        return page::Damage{32, fmt::format("a record of {} bytes, in a run of {} pages", bytes,
+                                            run.size() / page_bytes)};
+      }
+      if (page::is_blank(run.subspan(content_begins + bytes))) return {};
+      return page::Damage{content_begins + bytes, "bytes behind the record that are not 0"};
     }
     case page::Type::superblock:
     case page::Type::map:

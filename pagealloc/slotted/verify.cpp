@@ -49,6 +49,7 @@ class Walk {
       page = *next;
     }
     check_references();
+    check_roots();
     return verified_;
   }
 
@@ -171,6 +172,14 @@ class Walk {
       // Nobody can tell what a page refers to that is not whole.
       if (count == 0 && !root && damaged_.empty())
         complain(page, 0, "in use, and no record refers to it");
+    }
+  }
+
+  void check_roots() {
+    for (const PageId root : allocator_.roots) {
+      if (root == 0) continue;
+      if (root < allocator_.pages() && allocator_.state(root) == page::State::used) continue;
+      complain(0, 120, fmt::format("a root leads to page {}, which is not in use", root));
     }
   }
 

@@ -136,8 +136,9 @@ void every_lie_is_told(Test& t) {
     const std::string heap = "slots and heap lie side by side, and both in the page";
     const std::string sum = "heap bytes are the bytes of all records and the fragment bytes";
     const std::string inside =
-        "a record lies in the heap: it begins there, and ends at the end of the page at most. "
-        "`page - offset` is no small number when the offset is behind the page";
+        "a record lies in the heap: it begins there, and ends at the end of the page at most";
+    const std::string behind =
+        inside + ". `page - offset` is no small number when the offset is behind the page";
     const std::string none = "an erased slot has neither offset nor length";
     const std::string empty = "a record of no bytes lies at 40, and nowhere else";
     const std::string twice =
@@ -163,8 +164,8 @@ void every_lie_is_told(Test& t) {
         {40, heap_begin - 1, "a record that begins a byte before the heap", inside},
         {40, end, "a record that begins with the last byte", inside},
         {40, page_bytes - 19, "a record that ends a byte behind the page", inside},
-        {40, std::min(page_bytes + 9, 65535U), "a record behind the page", inside},
-        {40, 65535, "a record at 65535", inside},
+        {40, std::min(page_bytes + 9, 65535U), "a record behind the page", behind},
+        {40, 65535, "a record at 65535", behind},
         {42, 65534, "a record of 65534 bytes", inside},
         {46, 1, "an erased slot of one byte", none},
         {48, slot_of(bytes, 0).offset - 1, "two records that share bytes", twice},

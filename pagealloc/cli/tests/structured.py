@@ -5,9 +5,11 @@ import json
 import os
 import random
 import re
+import subprocess
 
+import case
 import format_doc
-from case import (CANNOT_OPEN, DAMAGED, LAST, NOT_AVAILABLE, OK, PAGE, REFUSED, CliTest, each_impl,
+from case import (CANNOT_OPEN, DAMAGED, HANG_S, IO, LAST, NOT_AVAILABLE, OK, PAGE, REFUSED, CliTest, each_impl,
                   run, text)
 
 SIZES = [512 << i for i in range(8)]
@@ -81,6 +83,43 @@ class RoundTrips(StructuredTest):
             self.fails(REFUSED, cause + ".*; nothing was loaded", "load", file, "--sorted",
                        input=lines)
             self.assertEqual((self.ok("verify", file), self.ok("map", file)), before)
+
+    def test_an_input_that_fails_is_not_its_end(self):
+        file, _, _ = self.filled()
+        before = self.ok("verify", file)
+        descriptor = os.open(self.dir, os.O_RDONLY)  # a directory cannot be read
+        self.addCleanup(os.close, descriptor)
+        self.fails(IO, "cannot read the standard input", "load", file, stdin=descriptor)
+        self.assertEqual(self.ok("verify", file), before)
+
+    def test_one_writer_at_a_time(self):
+        file, _, _ = self.filled()
+        writer = subprocess.Popen([case.binary, "load", file], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE)
+        self.addCleanup(writer.stdout.close)
+        writer.stdin.write(b"x\n" * 10**6)  # more than a pipe holds: it has opened the file
+        writer.stdin.flush()
+        for command in (("load", file), ("compact", file), ("free", file, 5), ("punch", file, 30)):
+            self.fails(CANNOT_OPEN, "another process is reading it or writing to it", *command)
+        for command in (("verify", file), ("map", file), ("inspect", file), ("inspect", file, 5)):
+            self.fails(CANNOT_OPEN, "another process is writing to it", *command)
+        writer.stdin.close()
+        self.assertEqual(writer.wait(HANG_S), OK)
+        self.assertEqual(self.verified(file)["commit"], 3)
+
+    def test_a_page_for_a_browser_replaces_regular_files_only(self):
+        file, _, _ = self.filled()
+        link, target = self.dir / "link", self.dir / "target"
+        target.write_bytes(b"keep")
+        link.symlink_to(target)
+        for out in (link, self.dir, "/dev/null"):
+            self.fails(REFUSED, "exists and is no regular file", "inspect", file, "--html", out)
+        self.fails(REFUSED, "this is the file itself", "inspect", file, "--html", file)
+        self.assertTrue(link.is_symlink() and target.read_bytes() == b"keep")
+        self.ok("inspect", file, "--html", target)
+        self.assertIn(b"<!doctype html>", target.read_bytes())
+        self.corrupt(file, 5 * PAGE + 99)
+        self.fails(DAMAGED, "1 violation", "inspect", file, "--html", target, out=None)
 
     def test_format_takes_nothing_that_is_there(self):
         file, _, _ = self.filled()
@@ -223,6 +262,19 @@ class Damage(StructuredTest):
             self.assertEqual(self.verified(file)["violations"], [])
             found = format_doc.File(file.read_bytes(), format_doc.Document()).all()[0]
             self.assertEqual(sorted(found), sorted([*lines, b"one more"]))
+
+    def test_a_page_size_that_rotted_is_not_believed(self):
+        file, lines, _ = self.filled()
+        offset, _ = format_doc.Document().fields("Superblock")["page bytes"]
+        for byte, value in ((1, 0x20), (1, 0x02), (1, 0), (2, 1)):
+            data = bytearray(file.read_bytes())
+            was = data[offset + byte]
+            data[offset + byte] = value
+            file.write_bytes(data)
+            self.fails(DAMAGED, "1 violation", "verify", file, out=None)
+            self.assertEqual(self.inspected(file, 5)["condition"], "slotted")
+            data[offset + byte] = was
+            file.write_bytes(data)
 
     def test_a_file_that_was_cut_off(self):
         file, _, _ = self.filled()

@@ -315,6 +315,52 @@ TEST(Allocator, a_full_disk_can_be_got_over) {
   EXPECT_TRUE(allocator.allocate(200));
 }
 
+/// A superblock that has arrived in part may be found by the next open(): what it points to must
+/// not change any more, whatever is tried after the failure.
+TEST(Allocator, a_commit_that_failed_half_way_is_the_last) {
+  unsigned refused = 0;
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    World world(4096, {.seed = seed});
+    Allocator& allocator = world.allocator();
+    ASSERT_TRUE(allocator.allocate());
+    ASSERT_TRUE(allocator.commit());
+    os::sim::FaultRates rates;
+    rates[os::sim::Fault::disk_full] = 3;
+    bool acknowledged = false;
+    for (int i = 0; i < 3 && !acknowledged; ++i) {
+      const auto page = allocator.allocate();
+      if (!page) {
+        ASSERT_EQ(page.error().code, Errc::poisoned);
+        ++refused;
+        ASSERT_EQ(allocator.commit().error().code, Errc::poisoned);
+        ASSERT_EQ(allocator.free(4).error().code, Errc::poisoned);
+        ASSERT_EQ(allocator.compact().error().code, Errc::poisoned);
+        break;
+      }
+      world.kernel().set_faults(rates);
+      acknowledged = allocator.commit().has_value();
+      world.kernel().set_faults({});
+    }
+    const auto again = world.reopen();
+    ASSERT_TRUE(again) << again.error().text();
+    ASSERT_TRUE(world.allocator().allocate());
+    ASSERT_TRUE(world.allocator().commit());
+  }
+  EXPECT_GT(refused, 20U) << "no commit failed half way";
+}
+
+/// A power cut may leave a file that is longer than its last commit knew, and it stays so long.
+TEST(Allocator, a_longer_file_is_not_cut_off_by_growing) {
+  World world(4096);
+  const std::uint64_t pages = world.allocator().pages();
+  ASSERT_TRUE(world.file().resize(pages + 1000));
+  ASSERT_TRUE(world.reopen());
+  ASSERT_EQ(world.allocator().pages(), pages);
+  ASSERT_TRUE(world.allocator().allocate(static_cast<std::uint32_t>(pages)));
+  EXPECT_EQ(world.length_pages(), pages + 1000);
+}
+
 /// A punched page has no blocks, and gets them before anybody relies on it.
 TEST(Allocator, a_full_disk_shows_when_a_punched_page_is_allocated) {
   World world(4096, {.capacity_bytes = 1U << 20});

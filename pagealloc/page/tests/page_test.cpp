@@ -151,6 +151,21 @@ TEST(Superblocks, of_other_files_are_refused_by_name) {
   EXPECT_EQ(with(32, std::uint64_t{0}).code, Errc::not_page_file);
 }
 
+TEST(Superblocks, are_damage_when_their_fields_cannot_be) {
+  for (const std::size_t at : {52U, 184U, 247U, 248U, 4095U}) {
+    EXPECT_EQ(with(at, std::uint8_t{1}).cause, "bytes that are to be 0 are not") << at;
+  }
+  EXPECT_EQ(with(80, std::uint64_t{40}).cause, "commit 40 in a page of transaction 41");
+  std::vector<std::byte> page(4096);
+  encode(page, 0, example(4096));
+  seal(page, {.type = Type::slotted, .page = 0, .transaction = 41});
+  EXPECT_EQ(decode(page, 0).error().cause, "not a superblock");
+  Superblock last = example(4096);
+  last.commit = UINT64_MAX;
+  encode(page, 0, last);
+  EXPECT_FALSE(decode(page, 0)) << "none could come after it";
+}
+
 TEST(Superblocks, of_smaller_pages_are_known_by_their_own_checksum) {
   std::vector<std::byte> page(4096);
   encode(std::span(page).first(512), 0, example(512));
