@@ -159,6 +159,7 @@ void add_options(CLI::App& command, Args& args) {
 void add_load(CLI::App& app, Exit& exit) {
   add_command<Args>(app, exit, "load",
                     "Put the lines of the standard input into new pages: all of them, or none",
+                    "While it runs no other of these commands gets at the file.\n"
                     "Examples:\n"
                     "  pagealloc load s.pa < /etc/services\n"
                     "  printf 'apple\\t1\\napricot\\t2\\n' | pagealloc load s.pa --sorted",
