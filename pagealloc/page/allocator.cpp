@@ -50,9 +50,14 @@ Result<PageId> Allocator::allocate(std::uint32_t run) {
               .cause = fmt::format("a run of {} pages; 1 to {} can be had", run, run_max)});
   }
   // The last free pages are for the map: without a place to write it to, nobody could even free.
-  while (idle_pages() < run + tree_.still_to_move()) {
-    const std::uint64_t missing = run + tree_.still_to_move() - idle_pages();
-    if (auto grown = grow(missing); !grown) return std::unexpected(grown.error());
+  // Growing adds to the map, so it is asked again.
+  for (;;) {
+    const std::uint64_t needed = run + tree_.reserve_pages();
+    const std::uint64_t missing = needed - std::min(needed, idle_pages());
+    if (missing == 0 && (run == 1 || map_.find(run))) break;
+    if (auto grown = grow(missing > 0 ? missing : run); !grown) {
+      return std::unexpected(grown.error());
+    }
   }
   return take(run);
 }

@@ -51,9 +51,10 @@ std::vector<PageId> MapTree::resize(std::uint64_t pages) {
   }
   levels_.resize(height + 1);
   for (const PageId home : gone) homes_.erase(home);
-  nodes_ = moved_ = 0;
+  nodes_ = moved_ = new_nodes_ = 0;
   for (const auto& nodes : levels_) {
     nodes_ += nodes.size();
+    new_nodes_ += static_cast<std::uint64_t>(std::ranges::count(nodes, PageId{0}, &Node::home));
     moved_ += static_cast<std::uint64_t>(std::ranges::count(nodes, true, &Node::moved));
   }
   std::erase_if(homeless_, [&](Place place) {
@@ -85,7 +86,10 @@ std::optional<PageId> MapTree::move(PageId home) {
   node.moved = true;
   ++moved_;
   homes_.insert(home);
-  if (before == 0) return {};
+  if (before == 0) {
+    --new_nodes_;
+    return {};
+  }
   homes_.erase(before);
   return before;
 }
@@ -186,6 +190,7 @@ Result<void> MapTree::load(PageFile& file, const Superblock& superblock, FreeMap
   }
   settle();
   homeless_.clear();
+  new_nodes_ = 0;
   return {};
 }
 

@@ -52,8 +52,9 @@ class MapTree {
   /// the page where it was before, if it was anywhere. Giving it one may touch more.
   bool needs_home() const noexcept { return !homeless_.empty(); }
   std::optional<PageId> move(PageId home);
-  /// Pages that a commit might need for the map, whatever else changes before it.
-  std::uint64_t still_to_move() const noexcept { return nodes_ - moved_; }
+  /// Pages that the map needs for a commit, whatever else changes before it, so that the one after
+  /// it has as many again: what moves gives its old place back, what is new has none to give.
+  std::uint64_t reserve_pages() const noexcept { return nodes_ - moved_ + new_nodes_; }
 
   /// Writes all that has changed to its new homes, and puts root, checksum and levels into
   /// `superblock`. Precondition: nothing needs a home. Not durable before the next sync; can be
@@ -95,7 +96,8 @@ class MapTree {
   std::vector<Place> homeless_;            // changed, and not moved
   std::unordered_set<PageId> homes_;
   std::uint64_t nodes_ = 0;
-  std::uint64_t moved_ = 0;  // of them, since the last commit
+  std::uint64_t moved_ = 0;      // of them, since the last commit
+  std::uint64_t new_nodes_ = 0;  // of them, without a home
 };
 
 }  // namespace pagealloc::page
