@@ -77,7 +77,8 @@ def pages_of(name):
 
 
 def write_html(name, out="out.html"):
-    pagealloc("inspect", "--html", out, "--", name)
+    damaged = run("verify", "--", name, cwd=files.name).returncode
+    pagealloc("inspect", "--html", out, "--", name, code=damaged)
     return (directory() / out).as_uri()
 
 
