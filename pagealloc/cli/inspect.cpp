@@ -46,11 +46,7 @@ Place place_by_header(PageFile& file, PageId page) {
   Place place{page, 1, ""};
   const auto lent = read_page(file, page);
   if (!lent) return place;
-  const page::Header header = page::header_of(lent->bytes());
-  const bool plausible = header.page == page && header.type == page::Type::overflow &&
-                         header.run > 0 && header.run <= file.pages() - page &&
-                         std::uint64_t{header.run} * lent->bytes().size() <= 1ULL << 30;
-  if (plausible && !page::is_blank(lent->bytes())) place.run = header.run;
+  place.run = std::max(page::claimed_run(file, page, lent->bytes()), 1U);
   return place;
 }
 

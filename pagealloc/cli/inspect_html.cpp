@@ -98,13 +98,13 @@ struct Gathered {
 
 /// What verify finds, as the viewer wants it: a line for the file, and one a page, so that it finds
 /// a page without taking all of them apart.
-Result<Gathered> gather(const Structured& opened) {
-  const page::Superblock& superblock = opened.allocator.superblock();
+Result<Gathered> gather(const Examined& examined, const page::Superblock& superblock) {
   std::string identity;
   for (const std::byte byte : superblock.identity) identity += fmt::format("{:02x}", byte);
-  Json json = {{"file", std::string(opened.file->path())},
+  Json json = {{"file", std::string(examined.file().path())},
                {"page_bytes", superblock.page_bytes},
-               {"pages", superblock.pages},
+               {"pages", examined.pages()},
+               {"mapped", examined.is_mapped()},
                {"commit", superblock.commit},
                {"identity", identity},
                {"roots", superblock.roots},
@@ -134,14 +134,14 @@ Result<Gathered> gather(const Structured& opened) {
                                            run, page::checksum_of(bytes)));
             for (std::uint32_t i = 1; i < run; ++i) add(0);
           }};
-  if (const auto verified = slotted::verify(opened.allocator, witness); !verified) {
+  if (const auto verified = examined.walk(witness); !verified) {
     return std::unexpected(verified.error());
   }
   json["map"] = std::move(map);
   json["details"] = Json::array();  // the last, whose brackets are opened again
   std::string head = embedded(json);
   head.resize(head.size() - std::string_view("]}").size());
-  return Gathered{superblock.pages, json["violations"].size(), head + details + "\n]}"};
+  return Gathered{examined.pages(), json["violations"].size(), head + details + "\n]}"};
 }
 
 /// The template with each mark replaced by what it stands for.
@@ -190,9 +190,14 @@ Result<void> check_out(const std::string& path, const std::string& out) {
 
 Result<void> write_html(const FileArgs& args, const std::string& out) {
   if (auto good = check_out(args.path, out); !good) return good;
-  const auto opened = open_structured(args, true);
-  if (!opened) return std::unexpected(opened.error());
-  const auto gathered = gather(*opened);
+  const auto examined = Examined::open(args);
+  if (!examined) return std::unexpected(examined.error());
+  if (!examined->superblock()) {
+    return std::unexpected(error_at(args.path, Errc::damaged,
+                                    "no copy of its superblock is whole, so there is nothing to "
+                                    "draw (pagealloc verify tells the rest)"));
+  }
+  const auto gathered = gather(*examined, *examined->superblock());
   if (!gathered) return std::unexpected(gathered.error());
   if (auto done = put(out, filled(viewer, "@DATA@", gathered->json)); !done) return done;
   auto printed = print(fmt::format("{}: {} of {}, {}\n", out, plural(gathered->pages, "page"),

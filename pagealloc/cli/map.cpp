@@ -42,6 +42,8 @@ Mark mark_of(Condition condition) {
       return {'N', fmt::terminal_color::blue};
     case Condition::overflow:
       return {'O', fmt::terminal_color::yellow};
+    case Condition::unknown:
+      return {'?', fmt::terminal_color::bright_black};
     case Condition::damaged:
       break;
   }
@@ -67,8 +69,8 @@ std::string legend() {
 }
 
 Result<void> map(const Args& args) {
-  auto opened = open_structured(args.file, true);
-  if (!opened) return std::unexpected(opened.error());
+  const auto examined = Examined::open(args.file);
+  if (!examined) return std::unexpected(examined.error());
   std::string letters;
   std::vector<Condition> is;
   std::uint64_t violations = 0;
@@ -88,7 +90,7 @@ Result<void> map(const Args& args) {
             letters.append(run - 1, inside);
             is.insert(is.end(), run, condition);
           }};
-  if (const auto verified = slotted::verify(opened->allocator, witness); !verified) {
+  if (const auto verified = examined->walk(witness); !verified) {
     return std::unexpected(verified.error());
   }
   constexpr std::size_t row_pages = 64;

@@ -86,6 +86,35 @@ Result<Structured> open_structured(FileArgs args, bool read_only) {
   return Structured{std::move(pages->lock), std::move(pages->file), std::move(*allocator)};
 }
 
+Result<Examined> Examined::open(const FileArgs& args) {
+  auto pages = open_pages(args, true);
+  if (!pages) return std::unexpected(pages.error());
+  auto allocator = page::Allocator::open(*pages->file);
+  if (!allocator) {
+    const Errc code = allocator.error().code;
+    if (code != Errc::damaged && code != Errc::truncated && code != Errc::io) {
+      return std::unexpected(allocator.error());
+    }
+  }
+  return Examined(std::move(*pages), std::move(allocator));
+}
+
+Examined::Examined(LockedPages pages, Result<page::Allocator> allocator)
+    : pages_(std::move(pages)), allocator_(std::move(allocator)) {
+  const auto last =
+      allocator_ ? allocator_->superblock() : page::Allocator::last_commit(*pages_.file);
+  if (last) superblock_ = *last;
+}
+
+Result<slotted::Verified> Examined::walk(const slotted::Witness& witness) const {
+  return allocator_ ? slotted::verify(*allocator_, witness)
+                    : slotted::verify_unmapped(file(), allocator_.error(), witness);
+}
+
+std::uint64_t Examined::pages() const noexcept {
+  return allocator_ ? allocator_->pages() : file().pages();
+}
+
 std::string plural(std::uint64_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "pagealloc/cli/common.h"
 #include "pagealloc/page/allocator.h"
+#include "pagealloc/slotted/verify.h"
 
 namespace pagealloc::cli {
 
@@ -46,6 +48,30 @@ struct Structured {
   page::Allocator allocator;
 };
 Result<Structured> open_structured(FileArgs args, bool read_only);
+
+/// A structured file to be looked at, however damaged it is.
+class Examined {
+ public:
+  /// Errors are those of a file that is no structured one, or that cannot be read at all.
+  static Result<Examined> open(const FileArgs& args);
+
+  /// All that is wrong with it, and all its pages.
+  Result<slotted::Verified> walk(const slotted::Witness& witness) const;
+  /// That walk() will tell of.
+  std::uint64_t pages() const noexcept;
+  PageFile& file() const noexcept { return *pages_.file; }
+  /// Could the free map be read? Without it nobody can tell which pages are in use.
+  bool is_mapped() const noexcept { return allocator_.has_value(); }
+  /// Of the last commit; nothing when no copy of it can be read.
+  const std::optional<page::Superblock>& superblock() const noexcept { return superblock_; }
+
+ private:
+  Examined(LockedPages pages, Result<page::Allocator> allocator);
+
+  LockedPages pages_;
+  Result<page::Allocator> allocator_;
+  std::optional<page::Superblock> superblock_;
+};
 
 /// "3 slotted, 1 map"; "1 page", "2 pages".
 std::string plural(std::uint64_t count, std::string_view what);

@@ -62,9 +62,8 @@ Result<PageId> Allocator::allocate(std::uint32_t run) {
   return take(run);
 }
 
-/// What one operation moves.
 std::uint64_t Allocator::run_max() const noexcept {
-  return (std::uint64_t{1} << 30) / file_->geometry().page_bytes;
+  return run_bytes_max / file_->geometry().page_bytes;
 }
 
 std::uint64_t Allocator::idle_pages() const noexcept { return pages() - used_pages_ - held_pages_; }

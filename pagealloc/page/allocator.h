@@ -49,6 +49,10 @@ class Allocator {
   /// features; bad_argument for another page size; damaged, with the page.
   static Result<Allocator> open(PageFile& file);
 
+  /// The superblock alone, for who looks at a file whose map is damaged: does not tell what is
+  /// wrong with other copies, and mends none in a file that was opened to be read only.
+  static Result<Superblock> last_commit(PageFile& file);
+
   /// A run of pages, the lowest that is free, as long as wanted; the file grows when there is none.
   /// What they hold is unspecified. They have blocks on disk: a full disk shows here, and nothing
   /// was changed then. To be written before the next commit: a page in use that was never written

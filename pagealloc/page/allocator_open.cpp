@@ -95,6 +95,12 @@ Result<Allocator> Allocator::open(PageFile& file) {
   return opened;
 }
 
+Result<Superblock> Allocator::last_commit(PageFile& file) {
+  Allocator looking(file);
+  if (auto found = looking.find_superblock(); !found) return std::unexpected(found.error());
+  return looking.last_;
+}
+
 Result<void> Allocator::find_superblock() {
   std::vector<Error> errors;
   unsigned whole = 0;  // a bit for each copy

@@ -88,6 +88,15 @@ Result<Buffer> read_run(PageFile& file, PageId page, std::uint32_t run, Type typ
   return buffer;
 }
 
+std::uint32_t claimed_run(const PageFile& file, PageId page, std::span<const std::byte> bytes) {
+  const Header header = header_of(bytes);
+  const bool plausible = header.page == page && page < file.pages() &&
+                         header.run <= file.pages() - page &&
+                         header.run <= run_bytes_max / page_bytes_of(file) &&
+                         (header.run == 1 || header.type == Type::overflow);
+  return plausible && !is_blank(bytes) ? header.run : 0;
+}
+
 Result<void> write(PageFile& file, Buffer& run, const Header& header) {
   assert(run.bytes().size() == std::size_t{header.run} * page_bytes_of(file));
   seal(run.bytes(), header);

@@ -40,6 +40,11 @@ Error error_of(const PageFile& file, PageId page, const Damage& damage);
 /// The same, whole and of this type; anything else is Errc::damaged.
 [[nodiscard]] Result<Buffer> read_run(PageFile& file, PageId page, std::uint32_t run, Type type);
 
+/// Pages of the run that these bytes of `page` say, at the right place, to begin; 0: they say
+/// nothing of the kind. Whether they are whole is another question. Precondition: header_bytes are
+/// there. Thread safe.
+std::uint32_t claimed_run(const PageFile& file, PageId page, std::span<const std::byte> bytes);
+
 /// Seals the run and writes it. Not durable before sync(). Precondition: header.run pages.
 [[nodiscard]] Result<void> write(PageFile& file, Buffer& run, const Header& header);
 

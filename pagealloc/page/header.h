@@ -28,6 +28,8 @@
 namespace pagealloc::page {
 
 inline constexpr std::uint32_t header_bytes = 32;
+/// No run is longer: one operation of a page file moves as much.
+inline constexpr std::uint64_t run_bytes_max = 1ULL << 30;
 
 enum class Type : std::uint8_t {
   blank = 0,  ///< all zeros: never written, or punched

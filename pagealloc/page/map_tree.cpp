@@ -171,6 +171,7 @@ Result<PageRef> MapTree::check_node(PageFile& file, const Node& node, std::uint6
     return damage("the free map points here, and cannot");
   }
   auto lent = read(file, node.home, Type::map);
+  if (!lent) lent.error().cause += "; this is a page of the free map";
   if (lent && checksum_of(lent->bytes()) != node.checksum) {
     return damage(
         fmt::format("the free map expects checksum {:08x} here: an older page, which a "

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint32_t at_bytes = 32;
 constexpr std::uint32_t content_begins = 40;
-constexpr std::uint64_t run_bytes_max = 1ULL << 30;  // what one operation moves
+constexpr std::uint64_t record_bytes_max = page::run_bytes_max - content_begins;
 
 }  // namespace
 
@@ -34,12 +34,11 @@ std::uint64_t overflow_pages(std::uint64_t record_bytes, std::uint32_t page_byte
 Result<Reference> write_overflow(page::Allocator& allocator, std::span<const std::byte> record) {
   PageFile& file = allocator.file();
   const std::uint32_t page_bytes = file.geometry().page_bytes;
-  if (record.size() > run_bytes_max - content_begins) {
-    return std::unexpected(
-        Error{.code = Errc::bad_argument,
-              .path = std::string(file.path()),
-              .cause = fmt::format("a record of {} bytes; {} are the most", record.size(),
-                                   run_bytes_max - content_begins)});
+  if (record.size() > record_bytes_max) {
+    return std::unexpected(Error{.code = Errc::bad_argument,
+                                 .path = std::string(file.path()),
+                                 .cause = fmt::format("a record of {} bytes; {} are the most",
+                                                      record.size(), record_bytes_max)});
   }
   const auto run = static_cast<std::uint32_t>(overflow_pages(record.size(), page_bytes));
   const auto page = allocator.allocate(run);
@@ -60,7 +59,7 @@ Result<Reference> write_overflow(page::Allocator& allocator, std::span<const std
 Result<std::vector<std::byte>> read_overflow(PageFile& file, const Reference& reference) {
   const std::uint32_t page_bytes = file.geometry().page_bytes;
   const std::uint64_t pages = overflow_pages(reference.bytes, page_bytes);
-  if (reference.bytes > run_bytes_max - content_begins || reference.page >= file.pages() ||
+  if (reference.bytes > record_bytes_max || reference.page >= file.pages() ||
       pages > file.pages() - reference.page) {
     return std::unexpected(
         page::error_of(file, std::min(reference.page, file.pages()),

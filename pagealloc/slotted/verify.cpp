@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
+#include "pagealloc/slotted/findings.h"
 #include "pagealloc/slotted/layout.h"
 #include "pagealloc/slotted/node.h"
 #include "pagealloc/slotted/overflow.h"
@@ -17,32 +17,13 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
-/// Precondition: a type that wrong_content() knows.
-Condition condition_of(page::Type type) {
-  switch (type) {
-    case page::Type::superblock:
-      return Condition::superblock;
-    case page::Type::map:
-      return Condition::map;
-    case page::Type::slotted:
-      return Condition::slotted;
-    case page::Type::node:
-      return Condition::node;
-    case page::Type::overflow:
-      return Condition::overflow;
-    case page::Type::blank:
-      break;
-  }
-  return Condition::damaged;
-}
-
 class Walk {
  public:
   Walk(const page::Allocator& allocator, const Witness& witness)
-      : allocator_(allocator), file_(allocator.file()), witness_(witness) {}
+      : allocator_(allocator), file_(allocator.file()), findings_(file_, witness) {}
 
   Result<Verified> all() {
-    for (const Error& error : allocator_.damaged()) complain(error);
+    for (const Error& error : allocator_.damaged()) findings_.complain(error);
     for (PageId page = 0; page < allocator_.pages();) {
       const auto next = look_at(page);
       if (!next) return std::unexpected(next.error());
@@ -50,7 +31,7 @@ class Walk {
     }
     check_references();
     check_roots();
-    return verified_;
+    return findings_.verified();
   }
 
  private:
@@ -60,25 +41,11 @@ class Walk {
     std::uint64_t bytes;  ///< that it expects
   };
 
-  void complain(const Error& error) {
-    ++verified_.violations;
-    if (witness_.violation) witness_.violation(error);
-  }
-  void complain(PageId page, std::uint64_t offset_bytes, std::string cause) {
-    complain(page::error_of(file_, page, {offset_bytes, std::move(cause)}));
-  }
-
-  void found(PageId page, std::uint32_t run, Condition condition, Bytes bytes) {
-    verified_.pages[static_cast<std::size_t>(condition)] += run;
-    if (condition == Condition::damaged) damaged_.insert(page);
-    if (witness_.page) witness_.page(page, run, condition, bytes);
-  }
-
   /// Returns the page after it, or after its run.
   Result<PageId> look_at(PageId page) {
     const page::State state = allocator_.state(page);
     if (state == page::State::free) {
-      found(page, 1, Condition::free, {});
+      findings_.found(page, 1, Condition::free, {});
       return page + 1;
     }
     const std::uint32_t run = state == page::State::punched ? 1 : allocator_.run_of(page);
@@ -86,13 +53,13 @@ class Walk {
     if (!bytes) {
       // A sector that cannot be read is what is looked for; a file that was cut off ends it.
       if (bytes.error().code != Errc::io) return std::unexpected(bytes.error());
-      complain(bytes.error());
-      found(page, run, Condition::damaged, {});
+      findings_.complain(bytes.error());
+      findings_.found(page, run, Condition::damaged, {});
     } else if (state == page::State::punched) {
-      if (!page::is_blank(bytes->bytes())) complain(page, 0, "punched, and not blank");
-      found(page, 1, Condition::punched, {});
+      if (!page::is_blank(bytes->bytes())) findings_.complain(page, 0, "punched, and not blank");
+      findings_.found(page, 1, Condition::punched, {});
     } else {
-      found(page, run, look_at_run(page, bytes->bytes()), bytes->bytes());
+      findings_.found(page, run, look_at_run(page, bytes->bytes()), bytes->bytes());
     }
     return page + run;
   }
@@ -102,13 +69,14 @@ class Walk {
     const auto header = page::check(bytes, page, page_bytes);
     if (!header) {
       // A copy of the superblock was looked at, and complained of, when the file was opened.
-      if (page >= page::superblocks) complain(page::error_of(file_, page, header.error()));
+      if (page >= page::superblocks)
+        findings_.complain(page::error_of(file_, page, header.error()));
       return Condition::damaged;
     }
     auto wrong = wrong_use(page, *header);
     if (!wrong) wrong = wrong_content(bytes, header->type, page_bytes);
     if (wrong) {
-      complain(page::error_of(file_, page, *wrong));
+      findings_.complain(page::error_of(file_, page, *wrong));
       return Condition::damaged;
     }
     gather_references(page, header->type, bytes);
@@ -155,23 +123,25 @@ class Walk {
   void check_references() {
     for (const auto& [target, from] : referrers_) {
       const auto record = large_.find(target);
-      if (damaged_.contains(target)) continue;  // and was complained of
+      if (findings_.is_damaged(target)) continue;  // and was complained of
       if (record == large_.end()) {
-        complain(from.page, 0,
-                 fmt::format("slot {} refers to page {}, where no record is", from.slot, target));
+        findings_.complain(
+            from.page, 0,
+            fmt::format("slot {} refers to page {}, where no record is", from.slot, target));
       } else if (record->second != from.bytes) {
-        complain(from.page, 0,
-                 fmt::format("slot {} refers to a record of {} bytes in page {}, which has {}",
-                             from.slot, from.bytes, target, record->second));
+        findings_.complain(
+            from.page, 0,
+            fmt::format("slot {} refers to a record of {} bytes in page {}, which has {}",
+                        from.slot, from.bytes, target, record->second));
       }
     }
     for (const auto& [page, bytes] : large_) {
       const std::size_t count = referrers_.count(page);
-      if (count > 1) complain(page, 0, fmt::format("{} records refer to it", count));
+      if (count > 1) findings_.complain(page, 0, fmt::format("{} records refer to it", count));
       const bool root = std::ranges::find(allocator_.roots, page) != allocator_.roots.end();
       // Nobody can tell what a page refers to that is not whole.
-      if (count == 0 && !root && damaged_.empty())
-        complain(page, 0, "in use, and no record refers to it");
+      if (count == 0 && !root && !findings_.any_damaged())
+        findings_.complain(page, 0, "in use, and no record refers to it");
     }
   }
 
@@ -179,15 +149,13 @@ class Walk {
     for (const PageId root : allocator_.roots) {
       if (root == 0) continue;
       if (root < allocator_.pages() && allocator_.state(root) == page::State::used) continue;
-      complain(0, 120, fmt::format("a root leads to page {}, which is not in use", root));
+      findings_.complain(0, 120, fmt::format("a root leads to page {}, which is not in use", root));
     }
   }
 
   const page::Allocator& allocator_;
   PageFile& file_;
-  const Witness& witness_;
-  Verified verified_;
-  std::set<PageId> damaged_;                   // the first ones of runs
+  Findings findings_;
   std::map<PageId, std::uint64_t> large_;      // records in pages of their own: their bytes
   std::multimap<PageId, Referrer> referrers_;  // by what they refer to
 };
@@ -195,8 +163,8 @@ class Walk {
 }  // namespace
 
 std::string_view name_of(Condition condition) {
-  constexpr std::string_view names[conditions] = {"free",    "punched", "superblock", "map",
-                                                  "slotted", "node",    "overflow",   "damaged"};
+  constexpr std::string_view names[conditions] = {
+      "free", "punched", "superblock", "map", "slotted", "node", "overflow", "unknown", "damaged"};
   return names[static_cast<std::size_t>(condition)];
 }
 

@@ -20,9 +20,10 @@ enum class Condition : std::uint8_t {
   slotted,
   node,
   overflow,
+  unknown,  ///< nobody can tell whether it is in use, and it is no page that is whole
   damaged,
 };
-inline constexpr std::size_t conditions = 8;
+inline constexpr std::size_t conditions = 9;
 std::string_view name_of(Condition condition);
 
 struct Verified {
@@ -33,7 +34,7 @@ struct Verified {
 /// Is told what the walk finds, as it finds it.
 struct Witness {
   std::function<void(const Error&)> violation = {};
-  /// A page, or a run of them, with its bytes; of free pages none.
+  /// A page, or a run of them, with its bytes; of what holds nothing to be read, none.
   std::function<void(PageId page, std::uint32_t run, Condition, std::span<const std::byte> bytes)>
       page = {};
 };
@@ -44,5 +45,10 @@ struct Witness {
 /// what was punched must be blank. Errors are those of reading that are no damage: a disk that
 /// fails is told as an error, and so is a file that somebody cuts off meanwhile. Changes nothing.
 Result<Verified> verify(const page::Allocator& allocator, const Witness& witness);
+
+/// What can be found in a file whose allocator cannot be opened: `why`, and each page by itself
+/// that says at its place that it is this page. Some of them may be free, and a damage among those
+/// is none; the others are `unknown`. References are not judged. Errors as verify().
+Result<Verified> verify_unmapped(PageFile& file, const Error& why, const Witness& witness);
 
 }  // namespace pagealloc::slotted

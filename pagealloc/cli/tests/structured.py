@@ -230,11 +230,10 @@ class Damage(StructuredTest):
                 self.assertRegex((result.stdout + result.stderr).decode(), named)
                 self.fails(DAMAGED, named, "inspect", file, page, out=None)
                 self.assertIn(b"DAMAGED", run("inspect", file, page).stdout)
-                if condition != "map":
-                    self.fails(DAMAGED, "1 violation", "map", file, out=None)
-                    self.assertEqual(self.letter(file, page), "!")
-                    report = json.loads(run("verify", file, "--json").stdout)
-                    self.assertEqual([v["page"] for v in report["violations"]], [page])
+                self.fails(DAMAGED, "1 violation", "map", file, out=None)
+                self.assertEqual(self.letter(file, page), "!")
+                report = json.loads(run("verify", file, "--json").stdout)
+                self.assertEqual([v["page"] for v in report["violations"]], [page])
                 file.write_bytes(whole)
 
     def letter(self, file, page):
@@ -281,9 +280,49 @@ class Damage(StructuredTest):
         pages = self.verified(file)["pages"]
         os.truncate(file, (pages - 1) * PAGE)
         result = run("verify", file)
-        self.assertNotEqual(result.returncode, OK)
-        self.one_line(result.stderr, rf"the file was cut off: .* {pages} pages, and here are "
-                                     rf"{pages - 1}")
+        self.assertEqual(result.returncode, DAMAGED, text(result))
+        self.assertRegex(result.stdout.decode(), rf"the file was cut off: .* {pages} pages, and here "
+                                                 rf"are {pages - 1}")
+        self.assertRegex(result.stdout.decode(), r" [1-9]\d* slotted, .* unknown")
+
+    def test_a_damaged_map_hides_no_other_damage(self):
+        file, _, _ = self.filled()
+        whole = self.verified(file)
+        pages = {condition: self.pages_of(file, condition)[0]
+                 for condition in ("map", "slotted", "node", "overflow")}
+        for page in pages.values():
+            self.corrupt(file, page * PAGE + 100)
+        listed = run("verify", file)
+        self.assertEqual(listed.returncode, DAMAGED, text(listed))
+        self.assertIn("this is a page of the free map", listed.stdout.decode().splitlines()[0])
+        for page in pages.values():
+            self.assertRegex(listed.stdout.decode(),
+                             rf"(?m)page {page} \(offset {page * PAGE}\): .*checksum")
+        result = run("verify", file, "--json")
+        self.assertEqual(result.returncode, DAMAGED, text(result))
+        report = json.loads(result.stdout)
+        self.assertEqual(sorted(v["page"] for v in report["violations"]), sorted(pages.values()))
+        self.assertEqual((report["commit"], report["pages"]), (whole["commit"], whole["pages"]))
+        self.assertEqual(report["counts"]["slotted"], whole["counts"]["slotted"] - 1)
+        self.assertEqual(report["counts"]["free"] + report["counts"]["punched"], 0)
+        self.assertEqual(sum(report["counts"].values()), report["pages"])
+        for page in pages.values():
+            self.assertEqual(self.letter(file, page), "!")
+        self.fails(DAMAGED, r"4 violations \(pagealloc verify lists them\)", "map", file, out=None)
+
+    def test_without_any_superblock(self):
+        file, _, _ = self.filled()
+        whole = self.verified(file)
+        for page in range(4):
+            self.corrupt(file, page * PAGE + 2000)
+        result = run("verify", file, "--json")
+        self.assertEqual(result.returncode, DAMAGED, text(result))
+        report = json.loads(result.stdout)
+        self.assertIsNone(report["commit"])
+        self.assertEqual([v["page"] for v in report["violations"]], [0, 1, 2, 3])
+        self.assertEqual(report["counts"]["slotted"], whole["counts"]["slotted"])
+        self.fails(DAMAGED, "no copy of its superblock is whole", "inspect", file, "--html",
+                   self.dir / "out.html")
 
 
 class OtherFormats(StructuredTest):
@@ -302,8 +341,11 @@ class OtherFormats(StructuredTest):
                 data[base:base + behind] = format_doc.crc32c(
                     data[base + behind:base + PAGE]).to_bytes(behind, "little")
         file.write_bytes(data)
-        for command in (("verify", file), ("inspect", file), ("load", file), ("compact", file)):
+        for command in (("inspect", file), ("load", file), ("compact", file)):
             self.fails(code, pattern, *command)
+        verified = run("verify", file)
+        self.assertEqual(verified.returncode, code)
+        self.assertRegex((verified.stdout + verified.stderr).decode(), pattern)
         self.assertEqual(file.read_bytes(), bytes(data))
 
     def test_version(self):

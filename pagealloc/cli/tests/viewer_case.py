@@ -65,7 +65,7 @@ def make_file(name):
 def pages_of(name):
     """Page numbers by condition, as `pagealloc map` draws them; those inside of a run, with it."""
     conditions = {".": "free", "_": "punched", "B": "superblock", "M": "map", "S": "slotted",
-                  "N": "node", "O": "overflow", "!": "damaged"}
+                  "N": "node", "O": "overflow", "?": "unknown", "!": "damaged"}
     drawn = run("map", "--", name, cwd=files.name).stdout.decode()
     letters = "".join(re.findall(r"^ *\d+  (\S+)$", drawn, re.MULTILINE))
     pages = {condition: [] for condition in conditions.values()}

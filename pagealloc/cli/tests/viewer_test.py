@@ -18,8 +18,8 @@ import browser
 import case
 import viewer_case
 from case import PAGE
-from viewer_case import (NARROW, ViewerTest, chromium, directory, lines_of_text, number, pagealloc,
-                         write_html)
+from viewer_case import (NARROW, ViewerTest, chromium, directory, lines_of_text, make_file, number,
+                         pagealloc, write_html)
 
 SKIPPED = 77
 
@@ -33,7 +33,7 @@ class Mouse(ViewerTest):
         for condition, pages in self.pages.items():
             if condition in ("free", "punched"):
                 continue
-            for page in {pages[0], pages[-1]}:
+            for page in {*pages[:1], *pages[-1:]}:
                 with self.subTest(condition=condition, page=page):
                     chromium.js("scrollTo(0, 0)")
                     self.click_page(page)
@@ -238,8 +238,9 @@ class Document(ViewerTest):
         for scheme in ("light", "dark"):
             chromium.scheme(scheme)
             for condition, pages in self.pages.items():
-                with self.subTest(scheme=scheme, condition=condition):
-                    self.assertEqual(self.colour_at(pages[-1]), self.colour_of(condition))
+                for page in pages[-1:]:
+                    with self.subTest(scheme=scheme, condition=condition):
+                        self.assertEqual(self.colour_at(page), self.colour_of(condition))
 
     def test_dark(self):
         ground = "getComputedStyle(document.documentElement).backgroundColor"
@@ -306,6 +307,36 @@ class Whole(ViewerTest):
         reference = [area["kind"] for area in self.inspected(page)["areas"]].index("reference")
         chromium.click_on(f'#drawing .area[data-area="{reference}"]')
         self.assertRegex(self.text_of("#area"), "^reference of slot 1: 16 bytes at ")
+
+
+class Unmapped(ViewerTest):
+    """A file whose free map is damaged: what can be told of it is, and no more."""
+
+    @classmethod
+    def make(cls):
+        make_file(cls.name)
+        with open(directory() / cls.name, "r+b") as file:
+            file.seek(viewer_case.pages_of(cls.name)["map"][0] * PAGE + 99)
+            file.write(b"\xa5")
+
+    def test_what_is_in_use_is_unknown(self):
+        told = self.verified()
+        self.assertGreater(told["counts"]["unknown"], 0)
+        self.assertEqual({name: len(pages) for name, pages in self.pages.items()}, told["counts"])
+        fact = lambda name: self.text_of(f'#facts [data-name="{name}"] dd')
+        self.assertEqual((fact("free"), fact("punched")), ("unknown", "unknown"))
+        self.assertEqual(fact("violations"), f"✗ {len(told['violations'])}")
+
+    def test_its_pages_are_opened(self):
+        for condition in ("damaged", "slotted", "node", "overflow", "superblock"):
+            page = self.pages[condition][0]
+            with self.subTest(condition=condition, page=page):
+                self.click_page(page)
+                self.check_shown(page)
+        page = self.pages["unknown"][0]
+        self.click_page(page)
+        self.assertIn("Nobody can tell", self.text_of("#no-drawing"))
+        self.assertEqual(self.colour_at(page), self.colour_of("unknown"))
 
 
 class Names(ViewerTest):

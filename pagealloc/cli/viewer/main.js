@@ -3,11 +3,12 @@
 function showFacts() {
   document.title = `${file.file}: ${plural(pages, "page")}`;
   byId("file").textContent = file.file;
-  const free = counts[conditionOf.free] + counts[conditionOf.punched];
+  const punched = counts[conditionOf.punched];
+  const free = file.mapped ? grouped(counts[conditionOf.free] + punched) : "unknown";
   const violations = file.violations.length;
   const facts = { "page size": plural(file.page_bytes, "byte"), pages: grouped(pages),
-    "in use": grouped(file.used), free: grouped(free),
-    punched: `${grouped(counts[conditionOf.punched])} of the free`, commit: file.commit,
+    "in use": grouped(file.used), free,
+    punched: file.mapped ? `${grouped(punched)} of the free` : "unknown", commit: file.commit,
     violations: violations ? `✗ ${grouped(violations)}` : "✓ none", identity: file.identity };
   byId("facts").append(...Object.entries(facts).map(([name, value]) => {
     const kind = name === "violations" ? { class: violations ? "bad" : "good" } : {};

@@ -1,11 +1,11 @@
 // The map: a cell a page, in rows.
 
 const cellSizes = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48];
-const letters = { superblock: "B", map: "M", slotted: "S", node: "N", overflow: "O" };
+const letters = { superblock: "B", map: "M", slotted: "S", node: "N", overflow: "O", unknown: "?" };
 const darkInk = "#10151a";
 const roomForCross = 12;
 const inkOn = { superblock: darkInk, map: darkInk, slotted: "#ffffff", node: darkInk,
-  overflow: darkInk };
+  overflow: darkInk, unknown: "#6b7580" };
 
 const margin = 3;  // above the first row, for the frame around its cells
 const canvas = byId("cells");

@@ -267,6 +267,8 @@ const noDrawing = {
   free: "This page is free. What is left in it means nothing.",
   punched: "This page is free and was punched: the file system has its blocks back, and it reads " +
     "as zeros.",
+  unknown: "Nobody can tell whether this page is in use, because the free map cannot be read; and it " +
+    "is no page that is whole.",
   damaged: "This page could not be read.",
 };
 

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pagealloc/open.h"
@@ -73,16 +74,17 @@ class Structured {
     return std::move(*file);
   }
   /// What verify says, whether or not the file can be opened. Changes nothing.
-  std::vector<Error> violations() {
+  std::vector<Error> violations() { return verified().second; }
+  std::pair<Verified, std::vector<Error>> verified() {
     std::vector<Error> all;
     const auto file = open(true);
     const auto allocator = page::Allocator::open(*file);
-    if (!allocator) return {allocator.error()};
     const Witness witness{.violation = [&](const Error& error) { all.push_back(error); }};
-    const auto verified = verify(*allocator, witness);
+    const auto verified = allocator ? verify(*allocator, witness)
+                                    : verify_unmapped(*file, allocator.error(), witness);
     EXPECT_TRUE(verified) << verified.error().text();
     EXPECT_EQ(verified->violations, all.size());
-    return all;
+    return {*verified, all};
   }
   std::vector<std::byte> read(PageId page) {
     const auto file = open(true);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "pagealloc/slotted/tests/structured.h"
 
@@ -85,6 +86,72 @@ TEST(Verify, finds_every_page_at_anothers_place) {
     structured.overwrite(page, whole);
   }
   EXPECT_TRUE(structured.violations().empty());
+}
+
+// --- Where the free map is damaged
+
+std::uint64_t count_of(const Verified& verified, Condition condition) {
+  return verified.pages[static_cast<std::size_t>(condition)];
+}
+
+PageId map_page(Structured& structured) {
+  const auto file = structured.open(true);
+  return page::Allocator::open(*file)->superblock().map_root;
+}
+
+void flip(std::vector<std::byte>& bytes, std::size_t at) { bytes[at] ^= std::byte{1} << at % 8; }
+
+TEST(Verify, looks_at_each_page_where_the_free_map_is_damaged) {
+  Structured structured;
+  const PageId map = map_page(structured);
+  auto bytes = structured.read(map);
+  flip(bytes, 100);
+  structured.overwrite(map, bytes);
+  const auto [verified, violations] = structured.verified();
+  ASSERT_EQ(violations.size(), 1U) << violations.back().text();
+  EXPECT_EQ(violations.front().page, map);
+  EXPECT_EQ(count_of(verified, Condition::superblock), 4U);
+  EXPECT_EQ(count_of(verified, Condition::node), 1U);
+  EXPECT_EQ(count_of(verified, Condition::overflow), 4U);
+  EXPECT_EQ(count_of(verified, Condition::damaged), 1U);
+  EXPECT_EQ(count_of(verified, Condition::slotted), 2U) << "the one, and one that was freed";
+  EXPECT_EQ(count_of(verified, Condition::map), 2U) << "older ones, which were freed";
+  EXPECT_EQ(count_of(verified, Condition::free) + count_of(verified, Condition::punched), 0U);
+  EXPECT_EQ(std::reduce(verified.pages.begin(), verified.pages.end()),
+            structured.open(true)->pages());
+}
+
+TEST(Verify, finds_every_byte_that_changes_beside_a_damaged_map) {
+  Structured structured;
+  const auto pages = live_pages(structured);
+  const PageId map = map_page(structured);
+  auto bytes = structured.read(map);
+  flip(bytes, 100);
+  structured.overwrite(map, bytes);
+  const Verified before = structured.verified().first;
+  const std::vector<std::pair<PageId, Condition>> looked_at = {
+      {0, Condition::superblock},
+      {structured.slotted_, Condition::slotted},
+      {structured.node_, Condition::node},
+      {structured.overflow_, Condition::overflow},
+      {structured.overflow_ + 2, Condition::overflow}};
+  for (const auto& [page, condition] : looked_at) {
+    const auto whole = structured.read(page);
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+      auto changed = whole;
+      flip(changed, at);
+      structured.overwrite(page, changed);
+      const auto [verified, violations] = structured.verified();
+      const PageId first = condition == Condition::overflow ? structured.overflow_ : page;
+      // Type, number and run: who does not say any more that it is this page may be anything.
+      const bool is_lost = page == first && page >= page::superblocks && at >= 4 && at < 28;
+      ASSERT_TRUE(names(violations, map));
+      ASSERT_TRUE(names(violations, first) || is_lost) << "byte " << at << " of page " << page;
+      ASSERT_LT(count_of(verified, condition), count_of(before, condition))
+          << "byte " << at << " of page " << page;
+    }
+    structured.overwrite(page, whole);
+  }
 }
 
 /// The same damage, met by who reads the page and not by verify.
