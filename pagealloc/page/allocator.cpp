@@ -167,11 +167,8 @@ void Allocator::touch(PageId page, std::uint64_t count) {
 }
 
 void Allocator::resize(std::uint64_t pages) {
-  const std::uint64_t before = map_.pages();
   map_.resize(pages);
-  const auto gone = tree_.resize(pages);
-  if (pages != before) touch(std::min(pages, before) - 1, 1);
-  for (const PageId page : gone) release(page);
+  for (const PageId page : tree_.resize(pages)) release(page);
 }
 
 // --- Committing ---------------------------------------------------------------------------------

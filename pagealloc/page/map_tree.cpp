@@ -37,8 +37,6 @@ std::vector<PageId> MapTree::resize(std::uint64_t pages) {
     }
     nodes.resize(count);
     for (std::size_t i = before; i < count; ++i) touch(Place{level, i});
-    // A page of entries says what its children are: it changes when there are fewer.
-    if (before > count) touch(Place{level, count - 1});
     if (count == 1) break;
     count = (count + fanout() - 1) / fanout();
   }
@@ -60,6 +58,9 @@ std::vector<PageId> MapTree::resize(std::uint64_t pages) {
   std::erase_if(homeless_, [&](Place place) {
     return place.level >= levels_.size() || place.index >= levels_[place.level].size();
   });
+  // Its last leaf says nothing of pages behind the end, and those above it have entries for what
+  // there is.
+  touch(pages - 1);
   return gone;
 }
 
@@ -202,7 +203,7 @@ Result<void> MapTree::load_node(PageFile& file, Place place, FreeMap& map) {
   };
   const auto lent = check_node(file, node, map.pages());
   if (!lent) return std::unexpected(lent.error());
-  if (!homes_.insert(node.home).second) return damage(0, "the free map points here twice");
+  homes_.insert(node.home);  // once: what it says below fits one place of the tree
   const auto bytes = lent->bytes();
   if (page::load<std::uint64_t>(bytes.data() + at_first) != first_page(place) ||
       page::load<std::uint32_t>(bytes.data() + at_level) != place.level ||

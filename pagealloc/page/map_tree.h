@@ -44,7 +44,7 @@ class MapTree {
   /// names the page of the map where something is wrong.
   Result<void> load(PageFile& file, const Superblock& superblock, FreeMap& map);
 
-  /// There are so many pages now. Returns the homes of what is not needed any more.
+  /// There are so many pages now, at least one. Returns the homes of what is not needed any more.
   std::vector<PageId> resize(std::uint64_t pages);
   /// The state of this page has changed, so its leaf and all above must be written.
   void touch(PageId page);

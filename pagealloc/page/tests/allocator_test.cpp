@@ -254,6 +254,20 @@ TEST(Allocator, grows_and_shrinks_by_levels) {
   EXPECT_EQ(world.allocator().census().used, superblocks + 1);
 }
 
+/// A file that is full has no more idle pages after compact() than its map needs to move once.
+TEST(Allocator, compacts_a_file_without_holes_to_what_it_holds) {
+  World world(512);
+  for (unsigned i = 0; i < 300; ++i) {
+    SCOPED_TRACE(i);
+    ASSERT_TRUE(world.allocator().allocate(1 + i % 7));
+    const auto compacted = world.allocator().compact();
+    ASSERT_TRUE(compacted) << compacted.error().text();
+    const Census census = world.allocator().census();
+    ASSERT_LE(census.pages, census.used + census.map);
+    ASSERT_EQ(world.length_pages(), census.pages);
+  }
+}
+
 TEST(Allocator, hands_nothing_out_that_the_last_commit_needs) {
   World world(4096);
   const auto page = world.allocator().allocate();
@@ -404,6 +418,7 @@ TEST(Opening, one_copy_of_a_superblock_may_go_bad) {
     ASSERT_TRUE(opened) << opened.error().text();
     ASSERT_EQ(world.allocator().damaged().size(), 1U) << page;
     EXPECT_EQ(world.allocator().damaged().front().page, page);
+    EXPECT_TRUE(world.kernel().everything_durable()) << "what was mended is as safe as it was";
     EXPECT_EQ(world.allocator().superblock().commit, 1U);
     ASSERT_TRUE(world.reopen());
     EXPECT_TRUE(world.allocator().damaged().empty()) << "it was written again";
