@@ -129,7 +129,8 @@ class MutableDirectory : public Directory {
 
  private:
   void set(std::uint32_t at, std::uint32_t value) const noexcept {
-    assert(at + 2 <= page_bytes() && value <= UINT16_MAX);
+    assert(at + 2 <= page_bytes() && "the slots end where the page ends");
+    assert(value <= UINT16_MAX && "the numbers of a page have 16 bits");
     page::store(bytes_ + at, static_cast<std::uint16_t>(value));
   }
   std::byte* bytes_;

@@ -1,6 +1,8 @@
 // Task 4: records go.
 #include <fmt/format.h>
 
+#include <initializer_list>
+
 #include "labs/07_slotted/tests/common.h"
 #include "labs/07_slotted/tests/tests.h"
 
@@ -44,20 +46,28 @@ void an_erased_record_is_gone(Test& t) {
 }
 
 void last_slots_go(Test& t) {
-  Guarded memory(512);
-  Entries entries(6);
-  for (std::uint32_t slot = 0; slot < 6; ++slot) entries[slot] = {record_text(t, 8)};
-  build(memory.bytes(), entries);
-  slotted::Page page = trusted(memory.bytes());
   const std::string cause =
       "an erased slot at the end is of no use to anybody: it goes, and so do those before it that "
       "were erased earlier. One in the middle stays, because a slot's number is its place";
-  for (const std::uint32_t slot : {4U, 3U, 5U, 0U, 1U, 2U}) {
-    expect_erased(t, page, slot, true, "this slot has a record");
-    entries[slot] = {};
-    while (!entries.empty() && !entries.back().bytes) entries.pop_back();
-    expect_page(t, memory.bytes(), entries, {"Page::drop_last_slots", cause});
-  }
+  const auto erase_all = [&](Entries entries, std::initializer_list<std::uint32_t> slots,
+                             const std::string& why) {
+    Guarded memory(512);
+    build(memory.bytes(), entries);
+    slotted::Page page = trusted(memory.bytes());
+    for (const std::uint32_t slot : slots) {
+      expect_erased(t, page, slot, true, "this slot has a record");
+      entries[slot] = {};
+      while (!entries.empty() && !entries.back().bytes) entries.pop_back();
+      expect_page(t, memory.bytes(), entries, {"Page::drop_last_slots", why});
+    }
+  };
+  Entries records(6);
+  for (Entry& entry : records) entry = {record_text(t, 8)};
+  erase_all(records, {4, 3, 5, 0, 1, 2}, cause);
+  // No heap and no fragments: zeros stand where slot -1 would be.
+  erase_all({{""}, {""}}, {0, 1},
+            "the last slot that can go is slot 0; before it stand the page's numbers, which are 0 "
+            "here and no slots");
 }
 
 }  // namespace pagealloc::labs
