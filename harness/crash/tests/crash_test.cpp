@@ -84,12 +84,14 @@ TEST_P(OnEveryWay, the_two_page_protocol_survives_on_two_handles) {
            seeds_wanted / 5, tally);
 }
 
+#if !defined(__SANITIZE_THREAD__)  // a seed on a ring is 80,000 cuts, and there is one thread
 /// A commit of it is some thirty writes, so a seed is worth many states; in the fourth it has given
 /// pages back.
 TEST_P(OnEveryWay, an_allocator_survives) {
   Tally tally;
   survives(correct_allocator(), GetParam(), states_wanted / 20, 1, tally, counts_faults ? 4 : 1);
 }
+#endif
 
 /// Written through, a write is durable when it is reaped, and torn until then.
 TEST(WriteThrough, survives_and_its_torn_pages_are_seen) {

@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import resource
 import subprocess
 import tempfile
@@ -26,6 +27,19 @@ def run(*args, prefix=(), **more):
     more.setdefault("stdout", subprocess.PIPE)
     command = [*map(str, prefix), binary, *map(str, args)]
     return subprocess.run(command, stderr=subprocess.PIPE, timeout=HANG_S, **more)
+
+
+CONDITIONS = {".": "free", "_": "punched", "B": "superblock", "M": "map", "S": "slotted",
+              "N": "node", "O": "overflow", "?": "unknown", "!": "damaged"}
+
+
+def drawn_pages(*file, **more):
+    """Of each page, as `pagealloc map` draws it: its condition, and the first page of its run."""
+    rows = re.findall(r"^ *\d+  (\S+)$", run("map", *file, **more).stdout.decode(), re.MULTILINE)
+    pages = []
+    for page, letter in enumerate("".join(rows)):
+        pages.append(pages[-1] if letter == "+" else (CONDITIONS[letter], page))
+    return pages
 
 
 def each_impl(test):

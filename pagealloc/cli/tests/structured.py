@@ -9,8 +9,8 @@ import subprocess
 
 import case
 import format_doc
-from case import (CANNOT_OPEN, DAMAGED, HANG_S, IO, LAST, NOT_AVAILABLE, OK, PAGE, REFUSED, CliTest, each_impl,
-                  run, text)
+from case import (CANNOT_OPEN, DAMAGED, HANG_S, IO, LAST, NOT_AVAILABLE, OK, PAGE, REFUSED, CliTest,
+                  drawn_pages, each_impl, run, text)
 
 SIZES = [512 << i for i in range(8)]
 
@@ -47,11 +47,7 @@ class StructuredTest(CliTest):
         return json.loads(self.ok("verify", file, "--json", "--impl", impl))
 
     def pages_of(self, file, condition):
-        pages = self.verified(file)["pages"]
-        shown = [self.inspected(file, page) for page in range(pages)]
-        return [each["page"] for page, each in enumerate(shown)
-                if each["condition"] == condition and each["page"] == page
-                and each["state"] == "in use"]
+        return [page for page, drawn in enumerate(drawn_pages(file)) if drawn == (condition, page)]
 
     def corrupt(self, file, offset, mask=0x10):
         data = bytearray(file.read_bytes())
@@ -231,14 +227,10 @@ class Damage(StructuredTest):
                 self.fails(DAMAGED, named, "inspect", file, page, out=None)
                 self.assertIn(b"DAMAGED", run("inspect", file, page).stdout)
                 self.fails(DAMAGED, "1 violation", "map", file, out=None)
-                self.assertEqual(self.letter(file, page), "!")
+                self.assertEqual(drawn_pages(file)[page], ("damaged", page))
                 report = json.loads(run("verify", file, "--json").stdout)
                 self.assertEqual([v["page"] for v in report["violations"]], [page])
                 file.write_bytes(whole)
-
-    def letter(self, file, page):
-        rows = re.findall(r"^ *\d+  (\S+)$", run("map", file).stdout.decode(), re.M)
-        return "".join(rows)[page]
 
     def test_a_page_in_another_ones_place(self):
         file, _, _ = self.filled()
@@ -307,7 +299,7 @@ class Damage(StructuredTest):
         self.assertEqual(report["counts"]["free"] + report["counts"]["punched"], 0)
         self.assertEqual(sum(report["counts"].values()), report["pages"])
         for page in pages.values():
-            self.assertEqual(self.letter(file, page), "!")
+            self.assertEqual(drawn_pages(file)[page], ("damaged", page))
         self.fails(DAMAGED, r"4 violations \(pagealloc verify lists them\)", "map", file, out=None)
 
     def test_without_any_superblock(self):

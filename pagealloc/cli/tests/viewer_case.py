@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 import browser
+import case
 from case import OK, PAGE, run, text
 
 WIDE, NARROW = (1400, 1000), (400, 800)
@@ -64,15 +65,9 @@ def make_file(name):
 
 def pages_of(name):
     """Page numbers by condition, as `pagealloc map` draws them; those inside of a run, with it."""
-    conditions = {".": "free", "_": "punched", "B": "superblock", "M": "map", "S": "slotted",
-                  "N": "node", "O": "overflow", "?": "unknown", "!": "damaged"}
-    drawn = run("map", "--", name, cwd=files.name).stdout.decode()
-    letters = "".join(re.findall(r"^ *\d+  (\S+)$", drawn, re.MULTILINE))
-    pages = {condition: [] for condition in conditions.values()}
-    for page, letter in enumerate(letters):
-        if letter != "+":
-            inside = conditions[letter]
-        pages[inside].append(page)
+    pages = {condition: [] for condition in case.CONDITIONS.values()}
+    for page, (condition, _) in enumerate(case.drawn_pages("--", name, cwd=files.name)):
+        pages[condition].append(page)
     return pages
 
 
@@ -215,7 +210,3 @@ class ViewerTest(unittest.TestCase):
                   for kind, slot, at, size in self.rows("#tables details")]
         self.assertEqual(listed, [[area["kind"], str(area.get("slot", "")), area["offset"],
                                    area["bytes"]] for area in areas])
-
-
-def number(shown):
-    return int(re.match(r"[\d,]+", shown)[0].replace(",", ""))

@@ -328,11 +328,14 @@ class Unmapped(ViewerTest):
         self.assertEqual(fact("violations"), f"✗ {len(told['violations'])}")
 
     def test_its_pages_are_opened(self):
+        causes = {told["page"]: told["cause"] for told in self.verified()["violations"]}
+        self.assertEqual(len(causes), 2)
         for condition in ("damaged", "slotted", "node", "overflow", "superblock"):
-            page = self.pages[condition][0]
-            with self.subTest(condition=condition, page=page):
-                self.click_page(page)
-                self.check_shown(page)
+            # Inside of a run `inspect` cannot tell, without the map, which one it is.
+            for page in self.pages[condition][:1 if condition == "overflow" else 2]:
+                with self.subTest(condition=condition, page=page):
+                    self.click_page(page)
+                    self.check_shown(page, causes.get(page))
         page = self.pages["unknown"][0]
         self.click_page(page)
         self.assertIn("Nobody can tell", self.text_of("#no-drawing"))

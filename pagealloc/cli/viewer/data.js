@@ -134,7 +134,8 @@ function detailsOf(page) {
   document.documentElement.dataset.decoded = ++decoded;
   if (entry === 0) return details;
   const [transaction, checksum, , cause, areas, fields] = entry;
-  if (cause && !details.causes.includes(cause)) details.causes.push(cause);
+  // What verify says may say more of the same.
+  if (cause && !details.causes.some((told) => told.startsWith(cause))) details.causes.push(cause);
   return Object.assign(details,
     { transaction, checksum, cause, areas: decodeAreas(areas), fields });
 }
