@@ -155,6 +155,7 @@ bool Page::update(SlotId slot, const Record& record) noexcept {
   // LAB:BEGIN 6 Page::update(slot, record)
   const auto old = get(slot);
   if (!old) return false;
+  if (record.bytes.size() > mutable_.page_bytes()) return false;  // of a span, which has 64 bits
   const auto old_bytes = static_cast<std::uint32_t>(old->bytes.size());
   const auto new_bytes = static_cast<std::uint32_t>(record.bytes.size());
   if (new_bytes <= old_bytes && new_bytes > 0) {

@@ -107,7 +107,7 @@ std::optional<Problem> wrong_page(std::span<const std::byte> page, const Entries
   }
   if (auto wrong = overlap(page, entries)) return wrong;
   if (numbers.records != records) {
-    return Problem{fmt::format("the page counts {} records", records),
+    return Problem{fmt::format("the page counts {} record{}", records, records == 1 ? "" : "s"),
                    fmt::format("it counts {}", numbers.records)};
   }
   if (used_bytes + numbers.fragment_bytes == numbers.heap_bytes) return {};
@@ -205,6 +205,8 @@ void build(std::span<std::byte> page, const Entries& entries, const Layout& layo
     put(page, slots_begin + slot * slot_bytes, bytes > 0 ? at : slots_begin);
     put(page, slots_begin + slot * slot_bytes + 2, entry.is_reference ? reference_length : bytes);
   }
+  const std::uint32_t slots_end = slots_begin + count * slot_bytes;
+  std::ranges::fill(page.subspan(slots_end, at - slots_end), std::byte{'~'});  // left of before
   put(page, numbers_begin, count);
   put(page, numbers_begin + 2, static_cast<std::uint32_t>(page.size()) - at);
   put(page, numbers_begin + 4, fragment_bytes);

@@ -60,7 +60,7 @@ struct Layout {
   std::uint32_t fragment_bytes = 0;  ///< behind each record
   bool first_is_highest = true;      ///< the record of slot 0 at the end; else of the last slot
 };
-/// A page with these entries, made without a line of the exercise.
+/// A page with these entries, made without a line of the exercise; its gap is not blank.
 void build(std::span<std::byte> page, const Entries& entries, const Layout& layout = {});
 
 /// The four numbers of a page.

@@ -1,8 +1,11 @@
 // Task 5: the records move, and nobody notices.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "labs/07_slotted/tests/common.h"
 #include "labs/07_slotted/tests/tests.h"
+#include "pagealloc/page/field.h"
 
 namespace pagealloc::labs {
 
@@ -23,6 +26,37 @@ Entries mixed(Test& t, std::uint32_t page_bytes) {
   return entries;
 }
 
+/// Has each slot what it had: a record, or none?
+bool stays(std::span<const std::byte> page, const Entries& entries) {
+  if (numbers_of(page).slots != entries.size()) return false;
+  for (std::uint32_t slot = 0; slot < entries.size(); ++slot) {
+    if (entries[slot].bytes.has_value() != (slot_of(page, slot).offset != 0)) return false;
+  }
+  return true;
+}
+
+constexpr const char* copied =
+    "records are copied from where they were before any of them moved, and before any number is "
+    "changed that says where that was. A reference's slot says ffff afterwards, too; no bytes are "
+    "fragments";
+
+void fragments_of_no_record_come_back(Test& t) {
+  Guarded memory(512);
+  build(memory.bytes(), {{record_text(t, 400)}});
+  for (const auto& [at, value] : {std::pair{32U, 0U}, {36U, 400U}, {38U, 0U}}) {
+    page::store(memory.bytes().data() + at, static_cast<std::uint16_t>(value));
+  }
+  slotted::Page page = trusted(memory.bytes());
+  page.compact();
+  const Numbers numbers = numbers_of(memory.bytes());
+  if (t.holds(numbers == Numbers{0, 0, 0, 0})) return;
+  t.fail({.expected = "a page whose only record was erased has no heap after a compaction",
+          .found = fmt::format("a heap of {}, {} of them fragments", bytes_text(numbers.heap_bytes),
+                               numbers.fragment_bytes),
+          .cause = "fragments of a page without records are fragments as well",
+          .function = compact_function});
+}
+
 }  // namespace
 
 void slots_keep_their_numbers(Test& t) {
@@ -39,7 +73,8 @@ void slots_keep_their_numbers(Test& t) {
     build(memory.bytes(), entries, {.fragment_bytes = 5});
     slotted::Page page = trusted(memory.bytes());
     page.compact();
-    expect_page(t, memory.bytes(), entries, {compact_function, number});
+    expect_page(t, memory.bytes(), entries,
+                {compact_function, stays(memory.bytes(), entries) ? copied : number});
   }
 }
 
@@ -56,10 +91,7 @@ void all_fragments_come_back(Test& t) {
       const std::uint32_t free = free_bytes(memory.bytes());
       slotted::Page page = trusted(memory.bytes());
       page.compact();
-      expect_page(t, memory.bytes(), entries,
-                  {compact_function,
-                   "records are copied from where they were before any of them moved: one that "
-                   "is put in its new place may lie on another's old one"});
+      expect_page(t, memory.bytes(), entries, {compact_function, copied});
       const Numbers numbers = numbers_of(memory.bytes());
       if (t.holds(numbers.fragment_bytes == 0 && gap_bytes(memory.bytes()) == free)) continue;
       t.fail(
@@ -71,14 +103,21 @@ void all_fragments_come_back(Test& t) {
            .evidence = drawn(entries, memory.bytes())});
     }
   }
+  fragments_of_no_record_come_back(t);
 }
 
 void insert_compacts_when_it_must(Test& t) {
+  t.expect_trouble(
+      "the new slot was written before the records had moved: until then a record may "
+      "lie where it is to stand");
   const std::uint32_t page_bytes = page_sizes[t.random().below(std::size(page_sizes))];
   Guarded memory(page_bytes);
-  Entries entries;
-  const std::size_t each = page_bytes / 16;
-  for (int i = 0; i < 8; ++i) entries.push_back({record_text(t, each)});
+  const auto eight = [&] {
+    Entries all;
+    for (int i = 0; i < 8; ++i) all.push_back({record_text(t, page_bytes / 16)});
+    return all;
+  };
+  Entries entries = eight();
   build(memory.bytes(), entries, {.fragment_bytes = page_bytes / 32});
   slotted::Page page = trusted(memory.bytes());
   const auto insert = [&](std::size_t bytes, const char* cause) {
@@ -109,6 +148,9 @@ void insert_compacts_when_it_must(Test& t) {
   insert(free_bytes(memory.bytes()) - slotted::PageView::slot_bytes,
          "the gap is too small and the fragments would do: insert() compacts, and then it fits. "
          "Where the new slot goes to may be what a record has until then");
+  build(memory.bytes(), entries = eight(), {.fragment_bytes = page_bytes / 32});
+  insert(gap_bytes(memory.bytes()),
+         "the gap has room for the record and not for its slot as well: insert() compacts");
 }
 
 }  // namespace pagealloc::labs

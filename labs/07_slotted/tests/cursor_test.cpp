@@ -45,6 +45,56 @@ void expect_next(Test& t, slotted::Page::Cursor& cursor, const Entries& entries,
           .function = "Page::Cursor::next"});
 }
 
+/// Two of them, of which one goes, in a page where every byte counts.
+void a_full_page_under_cursors(Test& t) {
+  Guarded memory(512);
+  Entries entries = {{record_text(t, 100)}, {""}, {record_text(t, 30)}, {""}};
+  build(memory.bytes(), entries);
+  slotted::Page page = trusted(memory.bytes());
+  const std::string slot =
+      "as long as somebody iterates no erased slot can be used: a record needs room for a new one";
+  slotted::Page::Cursor stays(page);
+  const std::string two = "however many iterate, no slot goes, not even at the end";
+  const auto erase = [&](SlotId erased) {
+    (void)page.erase(erased);
+    entries[erased] = {};
+    expect_page(t, memory.bytes(), entries, {"Page::drop_last_slots", two});
+  };
+  {
+    const slotted::Page::Cursor goes(page);
+    erase(3);
+  }
+  erase(2);
+  erase(1);
+  page.compact();
+  expect_page(t, memory.bytes(), entries,
+              {"Page::compact", two + ", and not by a compaction either"});
+  const std::uint32_t free = free_bytes(memory.bytes());
+  for (const std::uint32_t bytes : {free, free - 3}) {
+    const auto before = copy_of(memory.bytes());
+    const auto found = page.insert(record_of({record_text(t, bytes)}));
+    if (!t.holds(!found)) {
+      t.fail(
+          {.expected = fmt::format("a record of {} does not fit: {} are free, and its slot takes "
+                                   "4 of them",
+                                   bytes_text(bytes), free),
+           .found = fmt::format("slot {}", *found),
+           .cause = slot,
+           .function = "Page::insert"});
+    }
+    expect_unchanged(t, memory.bytes(), before, {"Page::insert", slot});
+  }
+  entries.push_back({record_text(t, free - 4)});
+  (void)page.insert(record_of(entries.back()));
+  expect_page(t, memory.bytes(), entries, {"Page::insert", slot});
+  const auto room = page.room();
+  if (t.holds(!room)) return;
+  t.fail({.expected = "room(): " + room_text({}),
+          .found = room_text(room),
+          .cause = slot,
+          .function = "Page::room"});
+}
+
 }  // namespace
 
 void room_to_the_byte(Test& t) {
@@ -73,8 +123,8 @@ void room_to_the_byte(Test& t) {
 
 void cursor_meets_all(Test& t) {
   Guarded memory(1024);
-  Entries entries = {
-      {}, {record_text(t, 9)}, {""}, {}, {}, {record_text(t, 16), true}, {record_text(t, 3)}};
+  Entries entries = {{record_text(t, 9)}, {}, {""}, {}, {}, {record_text(t, 16), true},
+                     {record_text(t, 3)}};
   build(memory.bytes(), entries, {.first_is_highest = false});
   slotted::Page page = trusted(memory.bytes());
   const std::string cause =
@@ -82,9 +132,15 @@ void cursor_meets_all(Test& t) {
       "record, and behind the last one there is the end, however often it is asked for";
   {
     slotted::Page::Cursor cursor(page);
-    for (const std::uint32_t slot : {1U, 2U, 5U, 6U}) expect_next(t, cursor, entries, slot, cause);
+    for (const std::uint32_t slot : {0U, 2U, 5U, 6U}) expect_next(t, cursor, entries, slot, cause);
     expect_next(t, cursor, entries, {}, cause);
     expect_next(t, cursor, entries, {}, cause);
+  }
+  entries[0] = {};
+  build(memory.bytes(), entries);
+  {
+    slotted::Page::Cursor cursor(page);
+    expect_next(t, cursor, entries, 2, cause);
   }
   Guarded none(512);
   slotted::Page empty = slotted::Page::make(none.bytes());
@@ -124,8 +180,12 @@ void nothing_moves_under_a_cursor(Test& t) {
                        "needs a new slot",
               .function = "Page::room"});
     }
-    for (const std::uint32_t slot : {2U, 3U, 4U}) {
-      expect_next(t, cursor, entries, slot, "what was there all the time is met, once");
+    entries.push_back({record_text(t, 5)});
+    (void)page.insert(record_of(entries.back()));
+    expect_page(t, memory.bytes(), entries, reused);
+    for (const std::uint32_t slot : {2U, 3U, 4U, 6U}) {
+      expect_next(t, cursor, entries, slot,
+                  "what was there all the time is met, once, and so is what came meanwhile");
     }
     expect_next(t, cursor, entries, {}, "what was erased is not met any more");
   }
@@ -134,12 +194,14 @@ void nothing_moves_under_a_cursor(Test& t) {
   (void)page.insert(record_of(entries[1]));
   expect_page(t, memory.bytes(), entries,
               {"Page::erased_slot", "nobody iterates any more: the lowest erased slot is used"});
+  (void)page.erase(6);
   (void)page.erase(4);
   entries.resize(4);
   expect_page(t, memory.bytes(), entries,
               {"Page::drop_last_slots",
                "nobody iterates any more: erased slots at the end go, also those that stayed "
                "because of him"});
+  a_full_page_under_cursors(t);
 }
 
 }  // namespace pagealloc::labs

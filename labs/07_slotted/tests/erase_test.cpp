@@ -32,12 +32,22 @@ void an_erased_record_is_gone(Test& t) {
   slotted::Page page = trusted(memory.bytes());
   const std::string none = "there is nothing to erase: a slot that was erased, or that never was";
   const std::string bytes =
-      "the record's bytes stay where they are and are fragments from now on; its slot gets offset "
-      "and length 0, and there is one record less. All other slots stay as they are";
+      "the record's bytes are fragments from now on, or gap if it was the lowest; its slot gets "
+      "offset and length 0, and there is one record less. All other slots stay as they are";
+  const std::string others =
+      "erase() moves nothing: a compaction copies the whole heap, and is for when room is needed";
+  t.expect_trouble("a reference has 16 bytes, whatever its slot says: stored_bytes() knows");
+  const Slot last = slot_of(memory.bytes(), 6);
   for (const std::uint32_t slot : {3U, 0U, 4U, 2U}) {
     expect_erased(t, page, slot, true, "a slot with a record can be erased, one of no bytes too");
     entries[slot] = {};
     expect_page(t, memory.bytes(), entries, {"Page::erase", bytes});
+    if (!t.holds(slot_of(memory.bytes(), 6) == last)) {
+      t.fail({.expected = fmt::format("the record of slot 6 stays at {}", last.offset),
+              .found = fmt::format("it lies at {}", slot_of(memory.bytes(), 6).offset),
+              .cause = others,
+              .function = "Page::erase"});
+    }
     const auto before = copy_of(memory.bytes());
     expect_erased(t, page, slot, false, none);
     expect_erased(t, page, 7 + slot, false, none);
@@ -64,6 +74,8 @@ void last_slots_go(Test& t) {
   Entries records(6);
   for (Entry& entry : records) entry = {record_text(t, 8)};
   erase_all(records, {4, 3, 5, 0, 1, 2}, cause);
+  erase_all({{record_text(t, 8)}, {""}, {record_text(t, 8)}}, {2, 0, 1},
+            cause + ". Erased is a slot whose offset is 0: a record of no bytes is one");
   // No heap and no fragments: zeros stand where slot -1 would be.
   erase_all({{""}, {""}}, {0, 1},
             "the last slot that can go is slot 0; before it stand the page's numbers, which are 0 "

@@ -81,7 +81,9 @@ class Model {
     last_ = fmt::format("insert({})", text_of(now));
     function_ = "Page::insert";
     const auto found = page_.insert(record_of(now));
-    demand(found.has_value() && *found == slot, fits, "");
+    const bool elsewhere = found && fits && *found != slot;
+    demand(found.has_value() && !elsewhere, fits,
+           elsewhere ? fmt::format("slot {} and not the lowest, {}", *found, slot) : "");
     if (!fits) return;
     if (slot == entries_.size()) entries_.emplace_back();
     entries_[slot] = now;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "labs/07_slotted/tests/common.h"
 #include "labs/07_slotted/tests/tests.h"
@@ -23,7 +24,7 @@ Entries some_entries(Test& t, std::uint32_t page_bytes) {
     else
       entry = {record_text(t, kind == 2 ? 0 : 1 + t.random().below(page_bytes / 20))};
   }
-  entries.back() = {record_text(t, 12)};
+  entries[1] = {record_text(t, 12)};
   return entries;
 }
 
@@ -34,8 +35,11 @@ void expect_taken(Test& t, std::span<const std::byte> bytes, const Entries& entr
   t.fail(
       {.expected = fmt::format("{} is whole", what),
        .found = fmt::format("damage at byte {}: {}", page.error().offset_bytes, page.error().cause),
-       .cause = "records may lie in any order, with fragments between them or without, and "
-                "erased slots may be anywhere: what adds up is whole",
+       .cause = page.error().offset_bytes < page::header_bytes
+                    ? "the header is check()'s affair: open() looks at what is behind it"
+                    : "records may lie in any order, with fragments between them, before them or "
+                      "without, and erased slots may be anywhere, also at the end: what adds up is "
+                      "whole",
        .function = open_function,
        .evidence = drawn(entries, bytes)});
 }
@@ -59,6 +63,14 @@ void expect_told(Test& t, std::span<std::byte> bytes, const Entries& entries, co
             .cause = lie.cause,
             .function = open_function,
             .evidence = drawn(entries, bytes)});
+  }
+  const std::uint64_t told_at = page.error().offset_bytes;
+  if (!t.holds(told_at >= page::header_bytes && told_at < bytes.size())) {
+    t.fail({.expected =
+                fmt::format("{}: damage at a byte of the page's numbers or of a slot", lie.what),
+            .found = fmt::format("damage at byte {}: {}", told_at, page.error().cause),
+            .cause = "who reads it looks there: it is the number, or the slot, that does not fit",
+            .function = open_function});
   }
   t.expect_trouble("");
   page::store(bytes.data() + lie.at, was);
@@ -101,6 +113,33 @@ void expect_sound(Test& t, std::span<const std::byte> bytes, const slotted::Page
           .function = open_function});
 }
 
+/// A page that is full of records is asked for two hundred times, which takes a twentieth of a
+/// second, or, if each slot is compared with all before it, more than a test is given.
+void many_slots_take_no_longer(Test& t) {
+  t.expect_trouble(
+      "open() takes time that is linear in the slots: a page of 65536 bytes has thousands, and who "
+      "compares each with all before it makes millions of comparisons");
+  Guarded memory(65536);
+  const Entries entries((65536 - 40) / 5, Entry{"x"});
+  build(memory.bytes(), entries);
+  bool whole = true;
+  for (int i = 0; i < 200; ++i) whole = whole && slotted::PageView::open(memory.bytes());
+  t.expect_trouble("");
+  if (!t.holds(whole)) expect_taken(t, memory.bytes(), entries, "a page of 13,099 records");
+}
+
+/// Where there are only 65536 possibilities, all of them.
+void try_all_offsets(Test& t, std::span<std::byte> bytes) {
+  t.expect_trouble("an offset was used before it was compared with the page");
+  const auto was = page::load<std::uint16_t>(bytes.data() + 40);
+  for (std::uint32_t offset = 0; offset < 65536; ++offset) {
+    page::store(bytes.data() + 40, static_cast<std::uint16_t>(offset));
+    if (const auto page = slotted::PageView::open(bytes)) expect_sound(t, bytes, *page);
+  }
+  page::store(bytes.data() + 40, was);
+  t.expect_trouble("");
+}
+
 }  // namespace
 
 void right_pages_are_taken(Test& t) {
@@ -117,10 +156,19 @@ void right_pages_are_taken(Test& t) {
     Guarded memory(page_bytes);
     build(memory.bytes(), {});
     expect_taken(t, memory.bytes(), {}, "a page without records");
+    // As a page is left while somebody iterates, and when the lowest record was erased.
+    const Entries gone = {{record_text(t, 12)}, {}, {record_text(t, 7)}, {}};
+    build(memory.bytes(), gone);
+    expect_taken(t, memory.bytes(), gone, "a page whose last slot was erased");
+    for (const auto& [at, value] : {std::pair{36U, 7U}, {38U, 1U}, {48U, 0U}, {50U, 0U}}) {
+      page::store(memory.bytes().data() + at, static_cast<std::uint16_t>(value));
+    }
+    expect_taken(t, memory.bytes(), gone, "a page whose heap begins with a fragment");
     const Entries one = {{record_text(t, page_bytes - 44)}};
     build(memory.bytes(), one);
     expect_taken(t, memory.bytes(), one, "a page that one record fills to the last byte");
   }
+  many_slots_take_no_longer(t);
 }
 
 void every_lie_is_told(Test& t) {
@@ -162,6 +210,7 @@ void every_lie_is_told(Test& t) {
         {40, 39, "a record on the page's numbers", inside},
         {40, 41, "a record on the slots", inside},
         {40, heap_begin - 1, "a record that begins a byte before the heap", inside},
+        {40, heap_begin - 20, "a record in the gap", inside},
         {40, end, "a record that begins with the last byte", inside},
         {40, page_bytes - 19, "a record that ends a byte behind the page", inside},
         {40, std::min(page_bytes + 9, 65535U), "a record behind the page", behind},
@@ -171,6 +220,8 @@ void every_lie_is_told(Test& t) {
         {48, slot_of(bytes, 0).offset - 1, "two records that share bytes", twice},
         {48, slot_of(bytes, 4).offset, "a record in place of a reference", twice},
         {52, 0, "a record of no bytes that was erased", "records are counted"},
+        {52, 1, "a record of no bytes at 1", empty},
+        {52, 39, "a record of no bytes at 39", empty},
         {52, 41, "a record of no bytes at 41", empty},
         {52, heap_begin, "a record of no bytes in the heap", empty},
         {58, 17, "a reference that became a record of 17 bytes", sum},
@@ -184,6 +235,7 @@ void every_lie_is_told(Test& t) {
     page::store(bytes.data() + 36, static_cast<std::uint16_t>(numbers.fragment_bytes));
     for (const Lie& lie : lies) expect_told(t, bytes, entries, lie);
     expect_taken(t, bytes, entries, "the page without any lie");
+    try_all_offsets(t, bytes);
     if (!t.holds(memory.untouched())) {
       t.fail({.expected = "a page that is looked at stays as it is",
               .found = "bytes before it were written",

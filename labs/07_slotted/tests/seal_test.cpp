@@ -57,6 +57,15 @@ void fields_are_in_their_places(Test& t) {
             .cause = "the content is the caller's; seal() writes the first 32 bytes",
             .function = "seal"});
   }
+  constexpr std::uint32_t many = (1U << 16) + 1;
+  Guarded large(std::size_t{512} * many);
+  page::seal(large.bytes(), random_header(t, many));
+  if (!t.holds(number(large.bytes(), 24, 4) == many)) {
+    t.fail({.expected = fmt::format("run at offset 24, 4 bytes: {}", many),
+            .found = fmt::format("{}", number(large.bytes(), 24, 4)),
+            .cause = "a run may have more pages than 16 bits can count",
+            .function = "seal"});
+  }
 }
 
 void checksum_is_over_everything(Test& t) {

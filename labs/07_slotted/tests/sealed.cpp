@@ -44,6 +44,10 @@ std::string what_it_is_of(std::span<const std::byte> run, std::uint32_t checksum
   if (page::crc32c(std::span(bytes).subspan(4)) == checksum) {
     return "that of a page whose number is 0";
   }
+  std::fill_n(bytes.data() + 8, 20, std::byte{0});
+  if (page::crc32c(std::span(bytes).subspan(4)) == checksum) {
+    return "that of a header whose page, transaction and run are still 0";
+  }
   return "of none of the usual ranges";
 }
 

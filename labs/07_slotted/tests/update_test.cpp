@@ -10,9 +10,10 @@ namespace {
 
 constexpr const char* update_function = "Page::update";
 
-/// Updates, and looks at the page. Two checks.
+/// Updates, and looks at the page; a refusal changes no byte of it. Two checks.
 void update(Test& t, slotted::Page& page, Entries& entries, std::uint32_t slot, const Entry& entry,
             bool fits, const std::string& cause) {
+  const auto before = copy_of(page.directory().bytes());
   const bool found = page.update(static_cast<SlotId>(slot), record_of(entry));
   if (!t.holds(found == fits)) {
     t.fail(
@@ -23,7 +24,11 @@ void update(Test& t, slotted::Page& page, Entries& entries, std::uint32_t slot, 
          .function = update_function,
          .evidence = drawn(entries, page.directory().bytes())});
   }
-  if (fits) entries[slot] = entry;
+  if (!fits) {
+    return expect_unchanged(t, page.directory().bytes(), before,
+                            {update_function, cause + ". Refused means unchanged"});
+  }
+  entries[slot] = entry;
   expect_page(t, page.directory().bytes(), entries, {update_function, cause});
 }
 
@@ -45,7 +50,8 @@ void updates_in_place(Test& t) {
   const std::string cause =
       "what is not longer takes the old one's place: same offset, its own length, and what is left "
       "over are fragments";
-  const std::string empty = "a record of no bytes lies at 40, and all of the old one is fragments";
+  const std::string empty =
+      "a record of no bytes lies at 40, all of the old one is fragments, and it keeps its slot";
   const Slot before = slot_of(memory.bytes(), 3);
   for (const std::size_t bytes : {30U, 29U, 11U, 1U}) {
     update(t, page, entries, 3, {record_text(t, bytes)}, true, cause);
@@ -71,8 +77,15 @@ void updates_that_grow(Test& t) {
     Entries entries = five(t, page_bytes / 16);
     build(memory.bytes(), entries, {.fragment_bytes = page_bytes / 64});
     slotted::Page page = trusted(memory.bytes());
+    const Slot first = slot_of(memory.bytes(), 0);
     update(t, page, entries, 1, {record_text(t, page_bytes / 16 + 1)}, true,
            "the longer record goes to the front of the heap; where the old one was are fragments");
+    if (!t.holds(slot_of(memory.bytes(), 0) == first)) {
+      t.fail({.expected = "a record that fits into the gap moves no other",
+              .found = "the page was compacted",
+              .cause = "a compaction copies the whole heap: it is for when the gap is too small",
+              .function = update_function});
+    }
     // Neither gap nor fragments alone are enough; the old record's own bytes count as well.
     const std::size_t gap = gap_bytes(memory.bytes());
     update(t, page, entries, 0, {record_text(t, gap + 1)}, true,
@@ -85,6 +98,10 @@ void updates_that_grow(Test& t) {
 }
 
 void old_record_stays_when_it_is_full(Test& t) {
+  const std::string wraps =
+      "longer than the page, by what 16 bits do not see: what is computed with "
+      "has 32, and only what is stored has 16";
+  t.expect_trouble(wraps);
   for (const std::uint32_t page_bytes : page_sizes) {
     Guarded memory(page_bytes);
     Entries entries = five(t, page_bytes / 16);
@@ -94,8 +111,17 @@ void old_record_stays_when_it_is_full(Test& t) {
     update(t, page, entries, 2, {record_text(t, most + 1)}, false,
            "the new record is a byte too long, and the old one is gone, or changed: whether it "
            "fits is known before anything is given up");
-    update(t, page, entries, 2, {record_text(t, page_bytes + 10)}, false,
-           "longer than the page, by what 16 bits do not see");
+    for (const std::size_t bytes : {std::size_t{page_bytes} + 10, std::size_t{65536 + 10}}) {
+      update(t, page, entries, 2, {record_text(t, bytes)}, false, wraps);
+    }
+    const Record immense{std::as_bytes(std::span("ten bytes.", (std::size_t{1} << 32) + 10)),
+                         false};
+    if (!t.holds(!page.update(2, immense))) {
+      t.fail({.expected = "update(2, a record of 4294967306 bytes): false",
+              .found = "true",
+              .cause = "a span counts in 64 bits: its size is compared before it is put into 32",
+              .function = update_function});
+    }
     update(t, page, entries, 2, {record_text(t, most)}, true,
            "what is free, and the bytes of the old record: to the last one of them the new record "
            "fits");

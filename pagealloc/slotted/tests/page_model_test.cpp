@@ -203,5 +203,18 @@ TEST_P(Sizes, a_page_does_what_a_map_does) { expect_what_a_map_does<PageModel>(G
 INSTANTIATE_TEST_SUITE_P(Of, Sizes,
                          ::testing::Values(512, 1024, 2048, 4096, 8192, 16384, 32768, 65536));
 
+/// Longer than 32 bits can say. There is no memory behind it, and none is needed.
+TEST(Immense, records_are_refused_and_change_nothing) {
+  const auto immense = std::as_bytes(std::span("ten bytes.", (std::size_t{1} << 32) + 10));
+  std::vector<std::byte> bytes(4096);
+  Page page = Page::make(bytes);
+  const auto slot = page.insert({std::as_bytes(std::span("a record of twenty b", 20)), false});
+  ASSERT_TRUE(slot);
+  const auto before = bytes;
+  EXPECT_FALSE(page.insert({immense, false}));
+  EXPECT_FALSE(page.update(*slot, {immense, false}));
+  EXPECT_EQ(bytes, before);
+}
+
 }  // namespace
 }  // namespace pagealloc::slotted
