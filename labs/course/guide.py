@@ -188,7 +188,7 @@ def predict(lab, again=None):
             print(f"{terminal.paint(name, 'bold')}  {question['question']}")
             print(f"    you said: {answers[name]:g} {question['unit']}")
         if passed and "found" in question:
-            print(terminal.labelled("came out", question["found"]))
+            print(terminal.labelled("    came out", question["found"]))
     print(f"\nThey stand in labs/{lab.name}/predictions.json; ./lab predict {lab.number} "
           f"{lab.predictions[0]['id']} asks one again.")
     if not passed:

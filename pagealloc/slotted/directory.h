@@ -4,7 +4,7 @@
 //
 //   offset  bytes
 //       32      2  slots
-//       34      2  heap bytes: from the lowest record to the end of the page
+//       34      2  heap bytes, to the end of the page; no record lies before them
 //       36      2  fragment bytes: of the heap, in no record
 //       38      2  of a slotted page: its records; of a node: bytes of the prefix
 //       40         the slots, each beginning with

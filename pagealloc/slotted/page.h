@@ -26,11 +26,12 @@ class PageView {
 
   /// Takes any bytes: answers with what is wrong with them, or with a page that is whole in all
   /// that this file promises. Time is linear in the slots. Precondition: bytes.size() is a page
-  /// size.
+  /// size. Looks at nothing before byte 32: the header is page::check()'s. Erased slots may be
+  /// anywhere, and the heap may begin with a fragment.
   static std::expected<PageView, page::Damage> open(std::span<const std::byte> bytes);
 
-  /// The record of a slot; nothing when the slot is erased or there is none. Valid until the page
-  /// changes.
+  /// The record of a slot; nothing when the slot is erased or there is none, nor when the page has
+  /// been made to say that it lies outside of it. Valid until the page changes.
   std::optional<Record> get(SlotId slot) const noexcept;
   /// Slots, with those that are erased.
   std::uint32_t slots() const noexcept { return directory_.slots(); }
@@ -56,10 +57,12 @@ class Page : public PageView {
   /// even after a compaction, and then nothing has changed. Precondition: the record's bytes are
   /// not in this page.
   std::optional<SlotId> insert(const Record& record) noexcept;
-  /// Replaces a slot's record; false when there is none, or when the new one does not fit, and then
-  /// the old one stays. Precondition: the record's bytes are not in this page.
+  /// Replaces a slot's record, at the same offset when the new one is not longer; compacts only
+  /// when the gap is too small. False when there is none, or when the new one does not fit, and
+  /// then nothing has changed. Precondition: the record's bytes are not in this page.
   bool update(SlotId slot, const Record& record) noexcept;
-  /// False when there is no record.
+  /// Moves no record; slots at the end that have none go, here and nowhere else. False when there
+  /// is no record.
   bool erase(SlotId slot) noexcept;
   /// Puts the records side by side at the end of the page. No slot changes its number.
   void compact() noexcept;
@@ -69,7 +72,8 @@ class Page : public PageView {
 
   /// Goes through the records in the order of their slots. While there is one, no erased slot is
   /// given to another record and none disappears, so that it never meets a record twice, or one
-  /// under another's number. It must not outlive its page, which must not be moved meanwhile.
+  /// under another's number; what is inserted meanwhile is behind it, and met. It must not outlive
+  /// its page, which must not be moved meanwhile.
   class Cursor {
    public:
     explicit Cursor(Page& page) noexcept : page_(page) { ++page_.cursors_; }

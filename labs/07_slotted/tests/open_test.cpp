@@ -13,6 +13,7 @@ namespace pagealloc::labs {
 namespace {
 
 constexpr const char* open_function = "PageView::open";
+constexpr const char* heap_beside_slots = "slots and heap lie side by side, and both in the page";
 
 Entries some_entries(Test& t, std::uint32_t page_bytes) {
   Entries entries(3 + t.random().below(8));
@@ -128,6 +129,17 @@ void many_slots_take_no_longer(Test& t) {
   if (!t.holds(whole)) expect_taken(t, memory.bytes(), entries, "a page of 13,099 records");
 }
 
+/// Fragments make the sum come out right, so nothing but the heap's place is wrong.
+void heap_up_to_the_slots(Test& t, std::span<std::byte> bytes, const Entries& entries) {
+  const auto page_bytes = static_cast<std::uint32_t>(bytes.size());
+  const Numbers numbers = numbers_of(bytes);
+  const std::uint32_t used_bytes = numbers.heap_bytes - numbers.fragment_bytes;
+  page::store(bytes.data() + 36, static_cast<std::uint16_t>(page_bytes - 40 - used_bytes));
+  expect_told(t, bytes, entries,
+              {34, page_bytes - 40, "a heap that begins with the first slot", heap_beside_slots});
+  page::store(bytes.data() + 36, static_cast<std::uint16_t>(numbers.fragment_bytes));
+}
+
 /// Where there are only 65536 possibilities, all of them.
 void try_all_offsets(Test& t, std::span<std::byte> bytes) {
   t.expect_trouble("an offset was used before it was compared with the page");
@@ -181,7 +193,7 @@ void every_lie_is_told(Test& t) {
     const std::uint32_t end = page_bytes - 1;
     const std::uint32_t heap_begin = page_bytes - numbers_of(bytes).heap_bytes;
     const std::string many = "how many slots there are is compared with what there is room for";
-    const std::string heap = "slots and heap lie side by side, and both in the page";
+    const std::string heap = heap_beside_slots;
     const std::string sum = "heap bytes are the bytes of all records and the fragment bytes";
     const std::string inside =
         "a record lies in the heap: it begins there, and ends at the end of the page at most";
@@ -226,13 +238,7 @@ void every_lie_is_told(Test& t) {
         {52, heap_begin, "a record of no bytes in the heap", empty},
         {58, 17, "a reference that became a record of 17 bytes", sum},
     };
-    // Fragments make the sum come out right, so nothing but the heap's place is wrong.
-    const Numbers numbers = numbers_of(bytes);
-    const std::uint32_t used_bytes = numbers.heap_bytes - numbers.fragment_bytes;
-    page::store(bytes.data() + 36, static_cast<std::uint16_t>(page_bytes - 40 - used_bytes));
-    expect_told(t, bytes, entries,
-                {34, page_bytes - 40, "a heap that begins with the first slot", heap});
-    page::store(bytes.data() + 36, static_cast<std::uint16_t>(numbers.fragment_bytes));
+    heap_up_to_the_slots(t, bytes, entries);
     for (const Lie& lie : lies) expect_told(t, bytes, entries, lie);
     expect_taken(t, bytes, entries, "the page without any lie");
     try_all_offsets(t, bytes);
